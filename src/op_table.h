@@ -1,0 +1,348 @@
+/* The contract between the library and a backend: one plain C table of entries.
+ *
+ * Shape letters, the same everywhere: N rows (token positions in a batch), D input width, O output width, F features,
+ * K codes a row, T tokens of a sequence, H heads, V vocabulary. Matrices are row-major; weights are feature-major [F, D].
+ *
+ * CALLS. An op is `status op(context, args)`. Args begin with their own size and only ever grow at the end, so a table
+ * may be older than its caller. Outputs never alias inputs, except those marked inout. An op on the CPU has finished when
+ * it returns; on a stream it has been enqueued, and a late failure is reported by `wait`. A launcher allocates nothing but
+ * the context's own scratch, never prints, never exits. A context is used by one thread at a time; two contexts may be
+ * used side by side. "opt" marks a view that may be absent (data = 0).
+ *
+ * STORAGE. Storage may be f32, bf16 or f16 where an entry says "float"; arithmetic and accumulation are f32.
+ *
+ * BITS. Results must not depend on the number of threads, on the batch a row comes in, on tiles, or on screening:
+ *   dot(a, b)      contraction over columns: 16 partial sums, partial j takes the products k = j, j+16, j+32, ... in
+ *                  that order by fused multiply-add from +0 (columns beyond the last count as zeros); then
+ *                  s[j] += s[j+8] for j < 8, s[j] += s[j+4] for j < 4, s[j] += s[j+2] for j < 2, s[0] + s[1]; bias last.
+ *   row sums       contraction over rows or positions: chunks of 256 consecutive ones; within a chunk one chain of fused
+ *                  multiply-adds from +0 in ascending order; the chunks' results are added in order, from the first.
+ *   sum of a row   dot(row, ones), with plain adds.
+ * Class of bits: {x86 with FMA, NEON} agree to the bit with each other; {baseline} (no FMA: product, then sum) with
+ * itself; each GPU architecture with itself. exp, tanh, erf and log are the backend's own polynomials, the same in a class.
+ *
+ * ORDER. Where things are ranked: NaN first, then larger values, and ties go to the lower index.
+ * RANDOM. Philox 4x32-10, key = seed, counter = element index / 4, word = element index mod 4: any backend, same draws. */
+#pragma once
+#include "status.h"
+#include "view.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TW_ABI 1u
+
+typedef struct tw_context tw_context;
+typedef tw_status tw_op(tw_context*, const void* args);
+
+/* ---- sparse ---------------------------------------------------------------------------------------------------- */
+
+/* Where codes lie: a pattern of features a row.
+ *   fixed   starts absent, index [N, K]: row n has the K positions n·K ... n·K + K − 1
+ *   ragged  starts [1, N+1] ascending from 0, index [1, capacity]: row n has the positions starts[n] ... starts[n+1] − 1
+ * A plane is f32 of index's shape. A position may hold an explicit zero; it is active where its value is not 0. */
+typedef struct tw_pattern {
+  tw_view starts; /* u64, opt */
+  tw_view index;  /* u32, each < F */
+} tw_pattern;
+
+enum { TW_RULE_TOPK = 0, TW_RULE_POSITIVE = 1 };
+enum { TW_SCREEN_NONE = 0, TW_SCREEN_BF16 = 1, TW_SCREEN_INT8 = 2 };
+
+/* p[n,f] = dot(x[n], weight[f]) + bias[f], never stored.
+ *   TOPK      the K largest p of a row, in rank order; z = max(p, 0), or p itself where relu = 0. K <= F (or S).
+ *   POSITIVE  all f with p > 0 (NaN counts), ascending; z = p. Needs starts.
+ * A screen computes p in low precision first and evaluates again, by dot, what the certificate cannot exclude: same bits
+ * as without. `shadow` is what screen_rows made of weight. counts[0] = positions needed (ragged: may exceed the capacity;
+ * then rows that do not fit whole get no position, and the caller runs it again with more); counts[1] = candidates that
+ * were evaluated again, over all rows; counts[2] = rows that went to the plain product; counts[3] = nanoseconds. */
+typedef struct tw_sparse_encode_args {
+  uint32_t size, rule, relu, screen;
+  tw_view x;                 /* [N, D] f32 */
+  tw_view weight;            /* [F, D] f32 */
+  tw_view bias;              /* [1, F] f32, opt */
+  tw_view subset;            /* u32 [1, S], opt: ascending features to consider; the index holds these, screen must be none */
+  tw_view shadow;            /* i8 [1, screen_bytes], opt */
+  tw_pattern codes;          /* out */
+  tw_view z;                 /* out, plane */
+  tw_view counts;            /* out, u64 [1, 4] */
+  float certificate_scale;   /* 1. Multiplies the certificate: below 1 it is wrong, which only a test wants */
+  uint32_t reserved;
+} tw_sparse_encode_args;
+
+/* out[n] = Σ z·weight[f] over row n's positions (one row sum in stored order) + bias, + out[n] where accumulate. */
+typedef struct tw_sparse_decode_args {
+  uint32_t size, accumulate;
+  tw_pattern codes;
+  tw_view z;                 /* plane */
+  tw_view weight;            /* [F, O] float */
+  tw_view bias;              /* [1, O] f32, opt */
+  tw_view out;               /* out or inout, [N, O] f32 */
+} tw_sparse_decode_args;
+
+/* s = dot(g[n], weight[f]) + penalty·norms[f] at the positions where gate != 0, and 0 elsewhere (no gate: everywhere).
+ * penalty_sum = penalty · Σ gate·norms[f] (per row in stored order, rows as a row sum): the loss term of that penalty. */
+typedef struct tw_sparse_sample_args {
+  uint32_t size;
+  float penalty;
+  tw_pattern codes;
+  tw_view g;                 /* [N, O] f32 */
+  tw_view weight;            /* [F, O] float */
+  tw_view gate;              /* plane, opt */
+  tw_view norms;             /* [1, F] f32, opt */
+  tw_view out;               /* out, plane */
+  tw_view penalty_sum;       /* out, f32 [1, 1], opt */
+} tw_sparse_sample_args;
+
+/* The positions of codes regrouped by feature, rows ascending within a feature: positions feature_starts[f] ...
+ * feature_starts[f+1] − 1 of `rows` and `slots`. slots: index into a plane. fired[f]: rows where z is active.
+ * since[f] = 0 where fired, else since[f] + N (saturating). */
+typedef struct tw_feature_major_args {
+  uint32_t size, features;   /* F */
+  tw_pattern codes;
+  uint64_t code_rows;        /* N */
+  tw_view z;                 /* plane, opt: needed by fired and since */
+  tw_view feature_starts;    /* out, u64 [1, F+1] */
+  tw_view rows;              /* out, u32 [1, capacity] */
+  tw_view slots;             /* out, u32 [1, capacity] */
+  tw_view fired;             /* out, u32 [1, F], opt */
+  tw_view since;             /* inout, u32 [1, F], opt */
+} tw_feature_major_args;
+
+/* One product codesᵀ × dense of a gradient: Σ plane[slot]·dense[row] over a feature's positions. */
+typedef struct tw_term {
+  tw_view feature_starts;    /* u64 [1, F+1] */
+  tw_view rows;              /* u32 */
+  tw_view slots;             /* u32 */
+  tw_view plane;             /* f32 */
+  tw_view dense;             /* [N, D] f32 */
+} tw_term;
+
+enum { TW_GRADIENT = 0, TW_ADAM = 1 };
+
+/* G[f] = Σ_terms (row sum of plane·dense), terms added in order; b[f] = the same with dense = 1.
+ * GRADIENT writes G and b. ADAM never stores them: one owner a row, in this order:
+ *   G[f] += self_penalty · (Σ plane of term 0) / ‖w_f‖ · w_f (nothing where ‖w_f‖ = 0; w_f before the step)
+ *   project: G[f] −= (G[f]·w_f) w_f
+ *   m = β1·m + (1 − β1)·G, v = β2·v + (1 − β2)·G², w −= rate · (m/correction1) / (√(v/correction2) + epsilon)
+ *   unit: w_f /= ‖w_f‖ (a zero row stays)
+ *   norms[f] = ‖w_f‖, the shadow's rows are made again.
+ * bias, bias_m, bias_v take the same Adam step on b. Where ok[0] = 0 nothing at all is written. */
+typedef struct tw_sparse_scatter_args {
+  uint32_t size, mode, term_count, project, unit, screen;
+  tw_term terms[4];
+  tw_view gradient;          /* out, [F, D] f32: GRADIENT only */
+  tw_view gradient_bias;     /* out, [1, F] f32, opt: GRADIENT only */
+  tw_view weight, m, v;      /* inout, [F, D] f32: ADAM */
+  tw_view bias, bias_m, bias_v; /* inout, [1, F] f32, opt: ADAM */
+  tw_view norms;             /* out, [1, F] f32, opt: ADAM */
+  tw_view shadow;            /* inout, i8 [1, screen_bytes] of mode `screen`, opt: ADAM */
+  tw_view ok;                /* u32 [1, 1], opt */
+  float rate, beta1, beta2, epsilon, correction1, correction2, self_penalty;
+  uint32_t reserved;
+} tw_sparse_scatter_args;
+
+/* The low-precision copy of weight with its certificate, in the backend's own layout (screen_bytes long). */
+typedef struct tw_screen_rows_args {
+  uint32_t size, screen;
+  tw_view weight;            /* [F, D] f32 */
+  tw_view shadow;            /* out, i8 [1, screen_bytes] */
+} tw_screen_rows_args;
+
+/* ---- training, dense parts --------------------------------------------------------------------------------------- */
+
+enum { TW_LOSS_FVU = 0, TW_LOSS_SUM_MSE = 1 };
+
+/* e = y_hat − y, S = Σ e², V = Σ (y − ȳ)² with ȳ the batch mean (or taken from variance_of).
+ *   FVU      loss = weight·S/V,  dy = weight·2e/V
+ *   SUM_MSE  loss = weight·S/N,  dy = weight·2e/N
+ * stats = {loss, S, V, N, 0, 0, 0, 0}. ok[0] becomes 0 where the loss is not finite, else it stays. */
+typedef struct tw_recon_loss_args {
+  uint32_t size, loss;
+  float weight;
+  uint32_t reserved;
+  tw_view y, y_hat;          /* [N, O] f32 */
+  tw_view variance_of;       /* f32 [1, 8], opt: stats of an earlier call, whose V is used */
+  tw_view dy;                /* out, [N, O] f32, opt */
+  tw_view stats;             /* out, f32 [1, 8] */
+  tw_view ok;                /* inout, u32 [1, 1], opt */
+} tw_recon_loss_args;
+
+/* The Adam step of sparse_scatter on a whole tensor whose gradient exists. */
+typedef struct tw_adam_step_args {
+  uint32_t size;
+  float rate, beta1, beta2, epsilon, correction1, correction2;
+  uint32_t reserved;
+  tw_view weight, m, v;      /* inout, [R, C] f32 */
+  tw_view gradient;          /* [R, C] f32 */
+  tw_view ok;                /* u32 [1, 1], opt */
+} tw_adam_step_args;
+
+/* norms[f] = ‖weight[f]‖ = √dot(row, row); where target > 0 the row is then scaled to that norm (a zero row stays). */
+typedef struct tw_unit_rows_args {
+  uint32_t size;
+  float target;
+  tw_view weight;            /* [F, D] f32; inout where target > 0 */
+  tw_view norms;             /* out, [1, F] f32, opt: the norms after scaling */
+} tw_unit_rows_args;
+
+enum { TW_UNIFORM = 0, TW_NORMAL = 1 };
+
+/* Element i = row·columns + column draws from Philox at counter offset + i. UNIFORM: low + (high − low)·u with
+ * u = (word >> 8)·2⁻²⁴. NORMAL: low + high·Box-Muller of words (i & ~1, i | 1): r·cos for even i, r·sin for odd. */
+typedef struct tw_fill_random_args {
+  uint32_t size, distribution;
+  uint64_t seed, offset;
+  float low, high;
+  tw_view out;               /* out, f32 */
+} tw_fill_random_args;
+
+/* Every element of out becomes value (f32), or bits truncated to the element (other dtypes). */
+typedef struct tw_fill_args {
+  uint32_t size;
+  float value;
+  uint64_t bits;
+  tw_view out;
+} tw_fill_args;
+
+/* out[i] = source[index[i]]. */
+typedef struct tw_gather_rows_args {
+  uint32_t size, reserved;
+  tw_view source;            /* [R, D], any dtype */
+  tw_view index;             /* u32 [1, M], each < R */
+  tw_view out;               /* out, [M, D], dtype of source */
+} tw_gather_rows_args;
+
+/* out[r, c] = source[r, c] in out's dtype, rounded to nearest even. Also the strided copy. */
+typedef struct tw_cast_args {
+  uint32_t size, reserved;
+  tw_view source, out;       /* float, same shape */
+} tw_cast_args;
+
+/* out[n] = {dot(a,a), dot(a,b), dot(b,b), dot(a−b, a−b)}. */
+typedef struct tw_row_moments_args {
+  uint32_t size, reserved;
+  tw_view a, b;              /* [N, D] f32 */
+  tw_view out;               /* out, f32 [N, 4] */
+} tw_row_moments_args;
+
+/* out = alpha·x + beta·y; x or y of one row is used for every row; y absent counts as 0. */
+typedef struct tw_axpy_args {
+  uint32_t size;
+  float alpha, beta;
+  uint32_t reserved;
+  tw_view x, y, out;         /* [N, D] f32, y opt; out may be x or y itself */
+} tw_axpy_args;
+
+/* out[c] = scale · (row sum of x[:, c]). */
+typedef struct tw_reduce_rows_args {
+  uint32_t size;
+  float scale;
+  tw_view x;                 /* [N, D] f32 */
+  tw_view out;               /* out, [1, D] f32 */
+} tw_reduce_rows_args;
+
+/* ---- dense, for models ------------------------------------------------------------------------------------------- */
+
+enum { TW_COLUMNS = 0, TW_ROWS = 1 };
+enum { TW_LINEAR = 0, TW_RELU = 1, TW_GELU_TANH = 2, TW_GELU_ERF = 3 };
+
+/* COLUMNS  c[m, n] = act(dot(a[m], b[n]) + bias[n])   a [M, K], b [N, K]
+ * ROWS     c[m, n] = act(row sum of a[k, m]·b[k, n] over k + bias[n])   a [K, M], b [K, N]; each chunk of 256 k is a dot
+ * accumulate adds the old c after the activation. */
+typedef struct tw_matmul_args {
+  uint32_t size, contract, activation, accumulate;
+  tw_view a, b;              /* float */
+  tw_view bias;              /* f32 [1, N], opt */
+  tw_view c;                 /* out or inout, f32 [M, N] */
+} tw_matmul_args;
+
+/* out[n] = table[ids[n]] + positions[places[n]]. */
+typedef struct tw_embed_rows_args {
+  uint32_t size, reserved;
+  tw_view ids;               /* u32 [1, N], each < V */
+  tw_view table;             /* [V, D] float */
+  tw_view places;            /* u32 [1, N], opt */
+  tw_view positions;         /* [P, D] float, opt */
+  tw_view out;               /* out, [N, D] f32 */
+} tw_embed_rows_args;
+
+/* Layer norm: normalised = (x − mean)/√(variance + epsilon), both sums as sum of a row, the variance about the mean;
+ * out = normalised·gain + bias. */
+typedef struct tw_norm_args {
+  uint32_t size;
+  float epsilon;
+  tw_view x;                 /* [N, D] f32 */
+  tw_view gain, bias;        /* f32 [1, D], bias opt */
+  tw_view normalised;        /* out, [N, D] f32, opt */
+  tw_view out;               /* out, [N, D] f32 */
+} tw_norm_args;
+
+/* Causal attention of packed sequences: rows starts[b] ... starts[b+1] − 1 are one sequence. For row i and head h:
+ * score(i, j) = scale·dot(q[i], k[j]) for j <= i, softmax over j, out = Σ_j p·v[j]. Streamed over blocks of 256 keys in
+ * ascending order from the sequence's start (running maximum and denominator; a block is one chunk of the row sum). */
+typedef struct tw_attend_args {
+  uint32_t size, heads;
+  float scale;
+  uint32_t reserved;
+  tw_view q, k, v;           /* [N, H·width] f32, strided views of one product as a rule */
+  tw_view starts;            /* u32 [1, B+1], from 0 to N */
+  tw_view out;               /* out, [N, H·width] f32 */
+} tw_attend_args;
+
+/* loss[n] = log Σ_v e^logits[n,v] − logits[n, targets[n]], 0 where targets[n] = 0xFFFFFFFF; with reference logits also
+ * kl[n] = Σ_v q·(log q − log p), q of the reference, p of logits (same rows as loss). */
+typedef struct tw_token_loss_args {
+  uint32_t size, reserved;
+  tw_view logits;            /* [N, V] f32 */
+  tw_view targets;           /* u32 [1, N], each < V or 0xFFFFFFFF */
+  tw_view reference;         /* [N, V] f32, opt */
+  tw_view loss;              /* out, f32 [1, N] */
+  tw_view kl;                /* out, f32 [1, N], opt */
+} tw_token_loss_args;
+
+/* ---- devices ------------------------------------------------------------------------------------------------------ */
+
+typedef struct tw_device {
+  char name[128];            /* "cpu", "NVIDIA H100 ..." */
+  char code[64];             /* what will run: instruction set, or sm_90a / sm_80 / PTX */
+  char bits[32];             /* class of bits: a checkpoint names it */
+  uint64_t memory_bytes;
+} tw_device;
+
+typedef struct tw_memory {
+  uint64_t used_bytes;       /* held by views */
+  uint64_t cached_bytes;     /* freed, kept for the next alloc; scratch */
+  uint64_t limit_bytes;      /* 0: none */
+  uint64_t peak_bytes;       /* largest used + cached since open */
+} tw_memory;
+
+enum { TW_TO_DEVICE = 0, TW_FROM_DEVICE = 1, TW_ON_DEVICE = 2 };
+
+/* devices: how many there are; fills up to `room` of them; `why` says in words why there are none or fewer.
+ * open: limit_bytes 0 is no limit; *stop, polled between tiles, ends work early when it becomes non-zero.
+ * alloc and free may be called from any thread. Memory is aligned to 64 bytes and not cleared. */
+typedef struct tw_op_table {
+  uint32_t abi_version, struct_size;
+  uint32_t (*devices)(tw_device* out, uint32_t room, char* why, uint32_t why_bytes);
+  tw_status (*open)(uint32_t device, uint64_t limit_bytes, const volatile int32_t* stop, tw_context** out);
+  void (*close)(tw_context*);
+  const char* (*last_error)(tw_context*);   /* of the last entry that failed; until the next call */
+  tw_status (*alloc)(tw_context*, uint64_t bytes, void** out);
+  void (*free)(tw_context*, void* data, uint64_t bytes);
+  tw_status (*copy)(tw_context*, void* to, const void* from, uint64_t bytes, uint32_t direction);
+  tw_status (*wait)(tw_context*);
+  void (*memory)(tw_context*, tw_memory* out);
+  uint64_t (*screen_bytes)(tw_context*, uint32_t screen, uint64_t rows, uint64_t columns); /* 0: no such screen here */
+  tw_op *sparse_encode, *sparse_decode, *sparse_sample, *feature_major, *sparse_scatter, *screen_rows;
+  tw_op *recon_loss, *adam_step, *unit_rows, *fill_random, *fill, *gather_rows, *cast, *row_moments, *axpy, *reduce_rows;
+  tw_op *matmul, *embed_rows, *norm, *attend, *token_loss;
+} tw_op_table;
+
+/* The single symbol of a backend library: its table, or null when `abi` is not its own. */
+typedef const tw_op_table* tw_table_entry(uint32_t abi);
+
+#ifdef __cplusplus
+}
+#endif
