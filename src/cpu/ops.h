@@ -1,0 +1,20 @@
+// The ops of the CPU backend, declared once per instruction set. `table.cc` fills a table from one of these sets.
+// Every op lives in the file of its name; each has the signature of op_table.h with its args typed.
+#pragma once
+#include "context.h"
+
+// stem, in the order of tw_op_table
+#define TW_CPU_OPS(X) \
+  X(sparse_encode) X(sparse_decode) X(sparse_sample) X(feature_major) X(sparse_scatter) X(screen_rows) \
+  X(recon_loss) X(adam_step) X(unit_rows) X(fill_random) X(fill) X(gather_rows) X(cast) X(row_moments) X(axpy) X(reduce_rows) \
+  X(matmul) X(embed_rows) X(norm) X(attend) X(token_loss)
+
+#define TW_DECLARE(stem) tw_status stem(tw_context*, const tw_##stem##_args&);
+namespace transweld::baseline { TW_CPU_OPS(TW_DECLARE) uint64_t screen_bytes(uint32_t screen, uint64_t rows, uint64_t columns); }
+#if defined(__x86_64__)
+namespace transweld::avx2 { TW_CPU_OPS(TW_DECLARE) uint64_t screen_bytes(uint32_t screen, uint64_t rows, uint64_t columns); }
+namespace transweld::avxvnni { TW_CPU_OPS(TW_DECLARE) uint64_t screen_bytes(uint32_t screen, uint64_t rows, uint64_t columns); }
+namespace transweld::avx512 { TW_CPU_OPS(TW_DECLARE) uint64_t screen_bytes(uint32_t screen, uint64_t rows, uint64_t columns); }
+namespace transweld::avx512vnni { TW_CPU_OPS(TW_DECLARE) uint64_t screen_bytes(uint32_t screen, uint64_t rows, uint64_t columns); }
+#endif
+#undef TW_DECLARE
