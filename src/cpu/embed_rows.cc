@@ -1,0 +1,55 @@
+// Token embeddings, with those of the positions added.
+#include "convert.h"
+#include "expect.h"
+#include "ops.h"
+
+namespace transweld::TRANSWELD_ISA {
+namespace {
+
+constexpr size_t kRows = 32;   // an item
+
+// Words about the first index that has no row; TW_OK where there is none.
+tw_status within(tw_context* context, const char* name, const tw_view& index, uint64_t rows) {
+  for (uint64_t i = 0; i < index.columns; i++) {
+    if (u32(index)[i] < rows) continue;
+    return fail(context, TW_INVALID, "expected every element of %s to be below %" PRIu64 " but received %" PRIu32 " at %" PRIu64, name, rows, u32(index)[i], i);
+  }
+  return TW_OK;
+}
+
+}   // namespace
+
+tw_status embed_rows(tw_context* context, const tw_embed_rows_args& a) {
+  const uint64_t rows = a.ids.columns, columns = a.table.columns;
+  Check check{context};
+  check.view("ids", a.ids, {TW_U32, 1, kAny})
+      .view("table", a.table, {kFloat, kAny, kAny})
+      .optional("places", a.places, {TW_U32, 1, rows})
+      .optional("positions", a.positions, {kFloat, kAny, columns})
+      .view("out", a.out, {TW_F32, rows, columns});
+  if (check.status) return check.status;
+  if (has(a.places) != has(a.positions)) {
+    return fail(context, TW_INVALID, "expected places and positions together but received only %s", has(a.places) ? "places" : "positions");
+  }
+  if (const tw_status status = within(context, "ids", a.ids, a.table.rows)) return status;
+  if (has(a.places)) {
+    if (const tw_status status = within(context, "places", a.places, a.positions.rows)) return status;
+  }
+  each(context, (rows + kRows - 1) / kRows, [&](size_t item, unsigned) {
+    for (size_t r = item * kRows; r < rows && r < (item + 1) * kRows; r++) {
+      float* out = row(a.out, r);
+      with_float(a.table, [&](auto* table) {
+        const auto* from = table + u32(a.ids)[r] * a.table.stride;
+        sixteens(columns, [&](size_t k, size_t n) { store_upto(out + k, load_upto(from + k, n), n); });
+      });
+      if (!has(a.places)) continue;
+      with_float(a.positions, [&](auto* positions) {
+        const auto* from = positions + u32(a.places)[r] * a.positions.stride;
+        sixteens(columns, [&](size_t k, size_t n) { store_upto(out + k, load_upto(out + k, n) + load_upto(from + k, n), n); });
+      });
+    }
+  });
+  return TW_OK;
+}
+
+}   // namespace
