@@ -166,7 +166,7 @@ class Progress {
         yield await this.#save(out)
         saved = performance.now()
       }
-      if (signal?.aborted) throw new TransweldError('ERR_ABORTED', `training was stopped after step ${this.#told} of ${steps}`)
+      if (ends && this.#told < steps) throw new TransweldError('ERR_ABORTED', `training was stopped after step ${this.#told} of ${steps}`)
     }
   }
 
