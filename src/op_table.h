@@ -39,7 +39,8 @@ typedef tw_status tw_op(tw_context*, const void* args);
 /* ---- sparse ---------------------------------------------------------------------------------------------------- */
 
 /* Where codes lie: a pattern of features a row.
- *   fixed   starts absent, index [N, K]: row n has the K positions n·K ... n·K + K − 1
+ *   fixed   starts absent, index [N, K]: row n has the K positions of its row. May be strided (the first K of 4K codes): then
+ *           planes have the same stride, and a slot is an element offset n·stride + j
  *   ragged  starts [1, N+1] ascending from 0, index [1, capacity]: row n has the positions starts[n] ... starts[n+1] − 1
  * A plane is f32 of index's shape. A position may hold an explicit zero; it is active where its value is not 0. */
 typedef struct tw_pattern {
@@ -71,7 +72,7 @@ typedef struct tw_sparse_encode_args {
   uint32_t reserved;
 } tw_sparse_encode_args;
 
-/* out[n] = Σ z·weight[f] over row n's positions (one row sum in stored order) + bias, + out[n] where accumulate. */
+/* out[n] = (Σ z·weight[f] over row n's positions (one row sum in stored order) + bias) + out[n] where accumulate. */
 typedef struct tw_sparse_decode_args {
   uint32_t size, accumulate;
   tw_pattern codes;
@@ -82,7 +83,8 @@ typedef struct tw_sparse_decode_args {
 } tw_sparse_decode_args;
 
 /* s = dot(g[n], weight[f]) + penalty·norms[f] at the positions where gate != 0, and 0 elsewhere (no gate: everywhere).
- * penalty_sum = penalty · Σ gate·norms[f] (per row in stored order, rows as a row sum): the loss term of that penalty. */
+ * The penalty is a product, then a sum. penalty_sum = penalty · Σ gate·norms[f] (per row a row sum in stored order, rows as a
+ * row sum): the loss term of that penalty; it needs gate and norms. */
 typedef struct tw_sparse_sample_args {
   uint32_t size;
   float penalty;
@@ -125,9 +127,9 @@ enum { TW_GRADIENT = 0, TW_ADAM = 1 };
  * GRADIENT writes G and b. ADAM never stores them: one owner a row, in this order:
  *   G[f] += self_penalty · (Σ plane of term 0) / ‖w_f‖ · w_f (nothing where ‖w_f‖ = 0; w_f before the step)
  *   project: G[f] −= (G[f]·w_f) w_f
- *   m = β1·m + (1 − β1)·G, v = β2·v + (1 − β2)·G², w −= rate · (m/correction1) / (√(v/correction2) + epsilon)
+ *   m = fma(β1, m, (1 − β1)·G), v = fma(β2, v, (1 − β2)·(G·G)), w −= (rate·(m/correction1)) / (√(v/correction2) + epsilon)
  *   unit: w_f /= ‖w_f‖ (a zero row stays)
- *   norms[f] = ‖w_f‖, the shadow's rows are made again.
+ *   norms[f] = ‖w_f‖, the shadow's rows are made again (a screen other than none needs the shadow).
  * bias, bias_m, bias_v take the same Adam step on b. Where ok[0] = 0 nothing at all is written. */
 typedef struct tw_sparse_scatter_args {
   uint32_t size, mode, term_count, project, unit, screen;
@@ -157,7 +159,8 @@ enum { TW_LOSS_FVU = 0, TW_LOSS_SUM_MSE = 1 };
 /* e = y_hat − y, S = Σ e², V = Σ (y − ȳ)² with ȳ the batch mean (or taken from variance_of).
  *   FVU      loss = weight·S/V,  dy = weight·2e/V
  *   SUM_MSE  loss = weight·S/N,  dy = weight·2e/N
- * stats = {loss, S, V, N, 0, 0, 0, 0}. ok[0] becomes 0 where the loss is not finite, else it stays. */
+ * V is rounded to f32 before it is used, so variance_of repeats it. stats = {loss, S, V, N, 0, 0, 0, 0}. ok[0] becomes 0 where the
+ * loss is not finite (0/0 of a constant y or of no rows included), else it stays. */
 typedef struct tw_recon_loss_args {
   uint32_t size, loss;
   float weight;
@@ -190,7 +193,8 @@ typedef struct tw_unit_rows_args {
 enum { TW_UNIFORM = 0, TW_NORMAL = 1 };
 
 /* Element i = row·columns + column draws from Philox at counter offset + i. UNIFORM: low + (high − low)·u with
- * u = (word >> 8)·2⁻²⁴. NORMAL: low + high·Box-Muller of words (i & ~1, i | 1): r·cos for even i, r·sin for odd. */
+ * u = (word >> 8)·2⁻²⁴. NORMAL: low + high·Box-Muller of the words of counters (i & ~1, i | 1), i counted with the offset:
+ * r·cos for even i, r·sin for odd; the radius uses ((word >> 8) + 1)·2⁻²⁴; in double, rounded once. */
 typedef struct tw_fill_random_args {
   uint32_t size, distribution;
   uint64_t seed, offset;
@@ -227,7 +231,7 @@ typedef struct tw_row_moments_args {
   tw_view out;               /* out, f32 [N, 4] */
 } tw_row_moments_args;
 
-/* out = alpha·x + beta·y; x or y of one row is used for every row; y absent counts as 0. */
+/* out = fma(alpha, x, beta·y); x or y of one row is used for every row; y absent counts as 0. */
 typedef struct tw_axpy_args {
   uint32_t size;
   float alpha, beta;

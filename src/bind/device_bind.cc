@@ -34,7 +34,7 @@ template <class F> Napi::Value answer(const Napi::CallbackInfo& info, const F& b
   }
 }
 
-// Collected before it was released: the same as released. Instance data outlives no finalizer for certain, so each keeps it.
+// Runs when the owner is collected, released before or not. It may run after the instance's data went: so it keeps it.
 struct Forgotten {
   std::shared_ptr<Instance> instance;
   double block;
@@ -114,12 +114,13 @@ Napi::Value alloc(const Napi::CallbackInfo& info) {
     const double block = instance.add_block(number_at(info, 0), bytes_at(info, 1));
     auto forgotten = std::make_unique<Forgotten>(Forgotten{instance.shared_from_this(), block});
     napi_ref owner = nullptr;
-    if (napi_add_finalizer(env, info[2], forgotten.get(), finalize, nullptr, &owner) != napi_ok) {
+    if (napi_create_reference(env, info[2], 0, &owner) == napi_ok) instance.set_owner(block, owner);
+    // Without a reference of its own: deleting that one early would cancel the finalizer.
+    if (!owner || napi_add_finalizer(env, info[2], forgotten.get(), finalize, nullptr, nullptr) != napi_ok) {
       instance.release(block);
       raise(TW_INTERNAL, "expected an object that owns the block");
     }
     forgotten.release();
-    instance.set_owner(block, owner);
     return Napi::Number::New(env, block);
   });
 }

@@ -104,7 +104,8 @@ void Instance::shut_down() {
   is_shut_down_ = true;
   for (auto& device : devices_) if (device) device->engine->request_stop();
   devices_.clear();                       // joins the threads and drops what has not begun
-  slots_.clear();                         // weak references end with the environment
+  for (auto& slot : slots_) if (slot.owner) napi_delete_reference(env, slot.owner);
+  slots_.clear();
   free_slots_.clear();
 }
 

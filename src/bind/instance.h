@@ -18,7 +18,7 @@ struct Device {
 // external, and a stale one is recognised by its generation.
 struct Slot {
   std::shared_ptr<Block> block;
-  napi_ref owner = nullptr;        // weak: the JavaScript object whose collection frees the block
+  napi_ref owner = nullptr;        // weak: the JavaScript object that owns the block
   uint32_t generation = 0;
   uint32_t device = 0;
 };

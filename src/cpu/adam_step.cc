@@ -12,7 +12,8 @@ tw_status adam_step(tw_context* context, const tw_adam_step_args& a) {
   const size_t rows = a.weight.rows, columns = a.weight.columns;
   const Wanted same = {TW_F32, rows, columns};
   Check check{context};
-  check.view("weight", a.weight, same).view("m", a.m, same).view("v", a.v, same).view("gradient", a.gradient, same).optional("ok", a.ok, {TW_U32, 1, 1});
+  check.view("weight", a.weight, same).view("m", a.m, same).view("v", a.v, same).view("gradient", a.gradient, same);
+  check.optional("ok", a.ok, {TW_U32, 1, 1});
   if (check.status || (has(a.ok) && !u32(a.ok)[0])) return check.status;
   const Adam adam = adam_of(a);
   const size_t strips = (columns + kColumns - 1) / kColumns;

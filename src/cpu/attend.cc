@@ -15,7 +15,7 @@ namespace transweld::TRANSWELD_ISA {
 namespace {
 
 constexpr size_t kBlock = 256;                                     // keys of one chunk of the row sum; also queries an item
-constexpr int kQueries = 4, kStrip = kWidth == 16 ? 4 : 2;         // queries at a time, registers of width at a time
+constexpr int kQueries = kWidth == 16 ? 8 : 4;                     // queries at a time: times two registers of width, all ports busy
 
 // The canonical order walks the partial sums so that the fold needs a stack of four: s0+s8, s4+s12, s2+s10, ...
 constexpr int kOrder[16] = {0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15};
@@ -37,6 +37,11 @@ void copy_rows(const float* from, size_t stride, size_t rows, size_t width, floa
   }
 }
 
+// Asks for rows that lie far apart, before they are copied: one by one they would cost a trip to memory each.
+void expect_rows(const float* from, size_t stride, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++) for (size_t k = 0; k < width; k += 16) __builtin_prefetch(from + r * stride + k);
+}
+
 void turn_keys(const float* from, size_t stride, size_t rows, size_t width, float* to, size_t padded) {
   for (size_t group = 0; group * 16 < rows; group++) {
     float* keys = to + group * 16 * padded;
@@ -47,13 +52,16 @@ void turn_keys(const float* from, size_t stride, size_t rows, size_t width, floa
   }
 }
 
-// scores[q, 0 ... kWidth·G) = scale · dot(queries[q], key) for the keys of G registers.
-template <int Q, int G> TW_INLINE void score(const float* queries, const float* keys, size_t padded, float scale, float* scores) {
+// scores[q, 0 ... kWidth·G) = scale · dot(queries[q], key) for the keys of G registers. Steps = padded/16 where it is known
+// at compile time (loops of two turns cost more than their body), else 0.
+template <int Steps, int Q, int G> TW_INLINE void score(const float* queries, const float* keys, size_t padded, float scale, float* scores) {
+  if constexpr (Steps) padded = Steps * 16;
   native stack[4][Q][G];
 #pragma GCC unroll 16
   for (int i = 0, depth = 0; i < 16; i++) {
     native s[Q][G];
     for (int q = 0; q < Q; q++) for (int g = 0; g < G; g++) s[q][g] = splat_native(0);
+#pragma GCC unroll 4
     for (size_t k = kOrder[i]; k < padded; k += 16) {
       native key[G];
 #pragma GCC unroll 4
@@ -81,42 +89,43 @@ template <int Q, int G> TW_INLINE void score(const float* queries, const float* 
 }
 
 // The scores of kQueries queries with `count` keys, whole groups of sixteen.
-TW_INLINE void score_block(const float* queries, const float* keys, size_t count, size_t padded, float scale, float* scores) {
-  constexpr int G = kWidth == 4 ? 1 : 2;
-  for (int q = 0; q < kQueries; q += 2) {
+template <int Steps> void score_block(const float* queries, const float* keys, size_t count, size_t padded, float scale, float* scores) {
+  constexpr int Q = kWidth == 16 ? 4 : 2, G = kWidth == 4 ? 1 : 2;
+  for (int q = 0; q < kQueries; q += Q) {
     size_t j = 0;
     for (; j + G * kWidth <= count; j += G * kWidth) {
-      score<2, G>(queries + q * padded, keys + (j / 16 * padded) * 16 + j % 16, padded, scale, scores + q * kBlock + j);
+      score<Steps, Q, G>(queries + q * padded, keys + (j / 16 * padded) * 16 + j % 16, padded, scale, scores + q * kBlock + j);
     }
     for (; j < count; j += kWidth) {
-      score<2, 1>(queries + q * padded, keys + (j / 16 * padded) * 16 + j % 16, padded, scale, scores + q * kBlock + j);
+      score<Steps, Q, 1>(queries + q * padded, keys + (j / 16 * padded) * 16 + j % 16, padded, scale, scores + q * kBlock + j);
     }
   }
 }
 
 // Scores of one query become e^(score − most), zeros up to the next sixteen; the running numbers are brought along.
-// Returns e^(old most − new most).
-TW_INLINE float soften(float* scores, size_t count, float& most, float& total) {
+// Returns e^(old most − new most), which the first block has no use for.
+TW_INLINE float soften(float* scores, size_t count, bool first, float& most, float& total) {
   const size_t padded = (count + 15) / 16 * 16;
   for (size_t j = count; j < padded; j++) scores[j] = -__builtin_inff();
-  lanes m = splat(most);
+  lanes m = splat(first ? -__builtin_inff() : most);
   for (size_t j = 0; j < padded; j += 16) m = max(m, load(scores + j));
-  float all[16], next = most;
-  store(all, m);
-  for (float one : all) next = one > next ? one : next;
+  const float next = fold_max(m);
   lanes s = splat(0);
-  for (size_t j = 0; j < padded; j += 16) {
-    lanes e = exp(load(scores + j) - splat(next));
-    if (j + 16 > count) {
-      float rest[16];
-      store(rest, e);
-      e = load_some(rest, count - j);
-    }
+  size_t j = 0;
+  for (; j + 16 <= count; j += 16) {
+    const lanes e = exp(load(scores + j) - splat(next));
     store(scores + j, e);
     s = s + e;
   }
-  const float kept = exp_one(most - next);
-  total = fma_one(total, kept, fold(s));
+  if (j < count) {
+    float rest[16];
+    store(rest, exp(load(scores + j) - splat(next)));
+    const lanes e = load_some(rest, count - j);
+    store(scores + j, e);
+    s = s + e;
+  }
+  const float kept = first ? 0 : exp_one(most - next);
+  total = first ? fold(s) : fma_one(total, kept, fold(s));
   most = next;
   return kept;
 }
@@ -161,28 +170,30 @@ template <int S> TW_INLINE void combine_strip(const Room& room, const size_t* co
 void attend_block(const tw_attend_args& a, const Block& b, size_t column, size_t width, float* memory) {
   const size_t padded = (width + 15) / 16 * 16, rows = b.end - b.begin;
   const Room room(memory, padded);
-  for (size_t i = 0; i < kBlock; i++) {
-    room.most[i] = -__builtin_inff();
-    room.total[i] = 0;
-  }
   for (size_t key = b.first; key < b.end; key += kBlock) {
     const size_t keys = b.end - key < kBlock ? b.end - key : kBlock;
+    const bool first = key == b.first;
+    expect_rows(row(a.v, key) + column, a.v.stride, keys, width);
     turn_keys(row(a.k, key) + column, a.k.stride, keys, width, room.keys, padded);
     copy_rows(row(a.v, key) + column, a.v.stride, keys, width, room.values, padded);
     for (size_t i = 0; i < rows; i += kQueries) {
       size_t counts[kQueries];
       float kept[kQueries];
+      if (i + 2 * kQueries <= rows) expect_rows(row(a.q, b.begin + i + kQueries) + column, a.q.stride, kQueries, width);
       for (size_t q = 0; q < kQueries; q++) {      // queries beyond the last repeat it, and are thrown away
         const size_t at = b.begin + (i + q < rows ? i + q : rows - 1);
         copy_rows(row(a.q, at) + column, 0, 1, width, room.queries + q * padded, padded);
         counts[q] = at - key + 1 < keys ? at - key + 1 : keys;
       }
-      score_block(room.queries, room.keys, (counts[kQueries - 1] + 15) / 16 * 16, padded, a.scale, room.scores);
-      for (size_t q = 0; q < kQueries; q++) kept[q] = soften(room.scores + q * kBlock, counts[q], room.most[i + q], room.total[i + q]);
+      const size_t most_keys = (counts[kQueries - 1] + 15) / 16 * 16;
+      if (padded == 32) score_block<2>(room.queries, room.keys, most_keys, padded, a.scale, room.scores);
+      else if (padded == 64) score_block<4>(room.queries, room.keys, most_keys, padded, a.scale, room.scores);
+      else score_block<0>(room.queries, room.keys, most_keys, padded, a.scale, room.scores);
+      for (size_t q = 0; q < kQueries; q++) kept[q] = soften(room.scores + q * kBlock, counts[q], first, room.most[i + q], room.total[i + q]);
       float* out = room.out + i * padded;
       size_t k = 0;
-      for (; k + kStrip * kWidth <= padded; k += kStrip * kWidth) combine_strip<kStrip>(room, counts, kept, key == b.first, k, padded, out);
-      for (; k < padded; k += kWidth) combine_strip<1>(room, counts, kept, key == b.first, k, padded, out);
+      for (; k + 2 * kWidth <= padded; k += 2 * kWidth) combine_strip<2>(room, counts, kept, first, k, padded, out);
+      for (; k < padded; k += kWidth) combine_strip<1>(room, counts, kept, first, k, padded, out);
     }
   }
   for (size_t i = 0; i < rows; i++) {

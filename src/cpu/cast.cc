@@ -23,7 +23,9 @@ tw_status cast(tw_context* context, const tw_cast_args& a) {
   with_float(a.source, [&](const auto* from) {
     with_float(a.out, [&](auto* to) {
       each(context, (rows + kRows - 1) / kRows, [&](size_t item, unsigned) {
-        for (size_t r = item * kRows; r < rows && r < (item + 1) * kRows; r++) convert(from + r * a.source.stride, to + r * a.out.stride, columns);
+        for (size_t r = item * kRows; r < rows && r < (item + 1) * kRows; r++) {
+          convert(from + r * a.source.stride, to + r * a.out.stride, columns);
+        }
       });
     });
   });

@@ -57,14 +57,14 @@ TW_INLINE size_t top_room(size_t k, size_t features) {
   return room < features + 16 ? room : features + 16;
 }
 TW_INLINE TopScratch top_scratch(Divider& d, size_t rows, size_t k, size_t room) {
-  return {d.take<float>(rows * kPanel), d.take<float>(rows * (room + 16)), d.take<uint32_t>(rows * (room + 16)), d.take<uint32_t>(k + 16),
-          d.take<int32_t>(room + 32), d.take<int64_t>(k + 16)};
+  return {d.take<float>(rows * kPanel), d.take<float>(rows * (room + kSpill)), d.take<uint32_t>(rows * (room + kSpill)), d.take<uint32_t>(k + 16),
+          d.take<int32_t>(room + kSpill), d.take<int64_t>(k + 16)};
 }
 
 static inline __attribute__((unused)) void plain_top_block(const EncodeCall& call, const uint32_t* list, size_t rows, const TopScratch& s) {
   const size_t room = top_room(call.k, call.features);
   Top top[kRowBlock];
-  for (size_t r = 0; r < rows; r++) top[r].start(s.values + r * (room + 16), s.index + r * (room + 16));
+  for (size_t r = 0; r < rows; r++) top[r].start(s.values + r * (room + kSpill), s.index + r * (room + kSpill));
   uint32_t features[kPanel];
   each_panel(call, list, rows, s.panel, [&](size_t r, size_t first, size_t width, const float* p) {
     if (r == 0) for (size_t j = 0; j < width; j++) features[j] = call.feature(first + j);

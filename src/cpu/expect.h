@@ -49,13 +49,14 @@ struct Check {
     if (none) {
       status = fail(context, TW_INVALID, "expected a view for %s but received none", name);
     } else if (dtype && shape && v.stride < v.columns) {
-      status = fail(context, TW_SHAPE, "expected a row stride of at least %" PRIu64 " for %s but received %" PRIu64, v.columns, name, v.stride);
+      status = fail(context, TW_SHAPE, "expected a row stride of at least %" PRIu64 " for %s but received %" PRIu64,
+                    v.columns, name, v.stride);
     } else {
       char r[24] = "any", c[24] = "any";
       if (wanted.rows != kAny) snprintf(r, sizeof r, "%" PRIu64, wanted.rows);
       if (wanted.columns != kAny) snprintf(c, sizeof c, "%" PRIu64, wanted.columns);
-      status = fail(context, TW_SHAPE, "expected %s [%s, %s] for %s but received %s [%" PRIu64 ", %" PRIu64 "]%s", dtype_name(wanted.dtype), r, c,
-                    name, dtype_name(v.dtype), v.rows, v.columns, v.data ? "" : " without data");
+      status = fail(context, TW_SHAPE, "expected %s [%s, %s] for %s but received %s [%" PRIu64 ", %" PRIu64 "]%s",
+                    dtype_name(wanted.dtype), r, c, name, dtype_name(v.dtype), v.rows, v.columns, v.data ? "" : " without data");
     }
     return *this;
   }

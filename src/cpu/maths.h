@@ -79,6 +79,25 @@ TW_INLINE native erf(native x) {
 TW_EACH(exp) TW_EACH(log) TW_EACH(erf)
 #undef TW_EACH
 
+// The largest lane, folded 8-4-2-1 as sums are: with a NaN among them that NaN or the largest of some others.
+TW_INLINE float fold_max(lanes v) {
+#if defined(__AVX2__)
+#if defined(__AVX512F__)
+  const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(v.part[0]), _mm512_extractf32x8_ps(v.part[0], 1));
+#else
+  const __m256 eight = _mm256_max_ps(v.part[0], v.part[1]);
+#endif
+  __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
+#else
+  float m[16];
+  store(m, v);
+  for (int half = 8; half; half /= 2) for (int j = 0; j < half; j++) m[j] = m[j] > m[j + half] ? m[j] : m[j + half];
+  return m[0];
+#endif
+}
+
 // Single numbers, through the same lanes: the same bits as a vector's.
 TW_INLINE float first(native v) { float s[kWidth]; store_native(s, v); return s[0]; }
 TW_INLINE float exp_one(float x) { return first(exp(splat_native(x))); }

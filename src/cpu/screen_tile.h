@@ -54,9 +54,9 @@ TW_INLINE lanes floats_of(const int32_t* p) {
 #endif
 
 #if defined(__AVX2__)
-// out[r][16·c + lane] = sums of row r of x (words apart: x_stride) with group c of codes: i32, or f32 if bf16.
+// out[r·stride + 16·c + lane] = sums of row r of x (x_stride words apart) with group c of codes: i32, or f32 if bf16.
 template <uint32_t kScreen, int C> TW_INLINE void screen_tile(const int32_t* x, size_t x_stride, const int8_t* codes, size_t count,
-                                                              const Bounds* bounds, int32_t (*out)[kScreenGroups * 16]) {
+                                                              const Bounds* bounds, int32_t* out, size_t stride) {
   constexpr int kColumns = C * kScreenParts, kStep = 64 / kScreenParts;
   packed sum[kScreenRows][kColumns];
   const int8_t* group[C];
@@ -84,7 +84,7 @@ template <uint32_t kScreen, int C> TW_INLINE void screen_tile(const int32_t* x, 
 #pragma GCC unroll 8
   for (int r = 0; r < kScreenRows; r++) {
 #pragma GCC unroll 8
-    for (int c = 0; c < kColumns; c++) store_words(out[r] + c * (16 / kScreenParts), sum[r][c]);
+    for (int c = 0; c < kColumns; c++) store_words(out + r * stride + c * (16 / kScreenParts), sum[r][c]);
   }
 }
 #endif

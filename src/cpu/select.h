@@ -13,37 +13,67 @@ TW_INLINE int32_t rank_key(float v) {
   memcpy(&bits, &even, 4);
   return v != v ? INT32_MAX : bits ^ ((bits >> 31) & INT32_MAX);
 }
+TW_INLINE float ranked_value(int32_t key) {   // not of NaN's
+  const int32_t bits = key ^ ((key >> 31) & INT32_MAX);
+  float v;
+  memcpy(&v, &bits, sizeof v);
+  return v;
+}
+// Keys are padded to whole sixteens with the least integer, which is no number's key.
 TW_INLINE void rank_keys(const float* values, size_t count, int32_t* keys) {
   for (size_t i = 0; i < count; i++) keys[i] = rank_key(values[i]);
-}
-TW_INLINE size_t count_from(const int32_t* keys, size_t count, int32_t least) {
-  int32_t from = 0;
-  for (size_t i = 0; i < count; i++) from += keys[i] >= least;
-  return static_cast<size_t>(from);
+  for (size_t i = count; i % 16; i++) keys[i] = INT32_MIN;
 }
 
-// The k-th largest of `count` keys (1 <= k <= count), by halving the range that holds it. `above` receives how many are larger.
+// A bit for each of sixteen keys above `edge`.
+TW_INLINE uint32_t keys_above(const int32_t* keys, int32_t edge) {
+#if defined(__AVX512F__)
+  return _mm512_cmpgt_epi32_mask(_mm512_loadu_si512(keys), _mm512_set1_epi32(edge));
+#else
+  uint32_t pass = 0;
+#if defined(__AVX2__)
+  for (int i = 0; i < 16; i += 8) {
+    const __m256i some = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(keys + i));
+    pass |= static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(some, _mm256_set1_epi32(edge))))) << i;
+  }
+#else
+  for (int i = 0; i < 16; i++) pass |= static_cast<uint32_t>(keys[i] > edge) << i;
+#endif
+  return pass;
+#endif
+}
+TW_INLINE size_t bits_in(uint32_t pass) { return static_cast<size_t>(__builtin_popcount(pass)); }
+TW_INLINE size_t count_above(const int32_t* keys, size_t count, int32_t edge) {
+  size_t n = 0;
+  for (size_t i = 0; i < count; i += 16) n += bits_in(keys_above(keys + i, edge));
+  return n;
+}
+
+// The k-th largest of `count` padded keys (1 <= k <= count), and in `above` how many are larger. A range below the largest
+// is widened until it holds k of them (they mostly lie within an octave or two), then halved.
 static inline __attribute__((unused)) int32_t kth_key(const int32_t* keys, size_t count, size_t k, size_t& above) {
-  int32_t low = INT32_MAX, high = INT32_MIN;
-  for (size_t i = 0; i < count; i++) {
-    low = keys[i] < low ? keys[i] : low;
-    high = keys[i] > high ? keys[i] : high;
+  int64_t high = INT32_MIN;
+  for (size_t i = 0; i < (count + 15) / 16 * 16; i++) high = keys[i] > high ? keys[i] : high;
+  int64_t low = high, gap = 1 << 21;
+  size_t from = 0;                         // keys in low ... the largest
+  for (;; gap *= 4) {
+    low = high - gap < INT32_MIN + 1 ? INT32_MIN + 1 : high - gap;
+    from = count_above(keys, count, static_cast<int32_t>(low - 1));
+    if (from >= k) break;
+    high = low - 1;
   }
-  above = 0;                               // keys above `high`: always fewer than k
-  while (low < high) {
-    const int32_t middle = static_cast<int32_t>(high - static_cast<int32_t>((static_cast<uint32_t>(high) - static_cast<uint32_t>(low)) / 2));
-    const size_t from = count_from(keys, count, middle);
-    if (from >= k) low = middle; else { high = middle - 1; above = from; }
-    if (from == k) {                       // exactly these: the k-th is the smallest of them
-      int32_t least = INT32_MAX;
-      for (size_t i = 0; i < count; i++) least = keys[i] >= middle && keys[i] < least ? keys[i] : least;
-      size_t equal = 0;
-      for (size_t i = 0; i < count; i++) equal += keys[i] == least;
-      above = k - equal;
-      return least;
-    }
+  while (low < high && from != k) {
+    const int64_t middle = high - (high - low) / 2;
+    const size_t upper = count_above(keys, count, static_cast<int32_t>(middle - 1));
+    if (upper >= k) { low = middle; from = upper; } else high = middle - 1;
   }
-  return low;
+  int32_t last = static_cast<int32_t>(low);
+  if (from == k) {                         // exactly these: the k-th is the least of them
+    last = INT32_MAX;
+    for (size_t i = 0; i < (count + 15) / 16 * 16; i++) last = keys[i] >= low && keys[i] < last ? keys[i] : last;
+  }
+  above = last == INT32_MAX ? 0 : count_above(keys, count, last);
+  return last;
 }
 
 // A bit for each lane that compares so with `limit`. NaN passes the two negations, and everything passes with a NaN limit.
@@ -80,6 +110,14 @@ TW_INLINE void append(uint32_t pass, lanes v, float* values) {
   for (; pass; pass &= pass - 1) *values++ = each[__builtin_ctz(pass)];
 #endif
 }
+TW_INLINE void append_from(uint32_t pass, uint32_t first, uint32_t* index) {   // lane i stands for first + i
+#if defined(__AVX512F__)
+  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  _mm512_storeu_si512(index, _mm512_maskz_compress_epi32(static_cast<__mmask16>(pass), _mm512_add_epi32(lane, _mm512_set1_epi32(static_cast<int>(first)))));
+#else
+  for (; pass; pass &= pass - 1) *index++ = first + static_cast<uint32_t>(__builtin_ctz(pass));
+#endif
+}
 TW_INLINE void append(uint32_t pass, const uint32_t* features, uint32_t* index) {
 #if defined(__AVX512F__)
   _mm512_storeu_si512(index, _mm512_maskz_compress_epi32(static_cast<__mmask16>(pass), _mm512_loadu_si512(features)));
@@ -87,27 +125,33 @@ TW_INLINE void append(uint32_t pass, const uint32_t* features, uint32_t* index) 
   for (; pass; pass &= pass - 1) *index++ = features[__builtin_ctz(pass)];
 #endif
 }
-TW_INLINE size_t bits_in(uint32_t pass) { return static_cast<size_t>(__builtin_popcount(pass)); }
-
-// Everything but the K best leaves the list; what stays keeps its order. Returns the value of the K-th.
-static inline __attribute__((unused)) float keep_best(float* values, uint32_t* index, size_t count, size_t k, int32_t* keys) {
-  rank_keys(values, count, keys);
-  size_t above;
-  const int32_t last = kth_key(keys, count, k, above);
-  size_t ties = k - above, kept = 0;
-  float least = 0;
-  for (size_t i = 0; i < count; i++) {
-    const bool tie = keys[i] == last, keep = keys[i] > last || (tie && ties);
-    ties -= tie && ties;
-    least = tie ? values[i] : least;
-    values[kept] = values[i];
-    index[kept] = index[i];
-    kept += keep;
+// The lanes of the k best among sixteen: all above `last`, and of those equal to it the first `ties`, which it counts down.
+TW_INLINE uint32_t best_lanes(const int32_t* keys, int32_t last, size_t& ties) {
+  uint32_t best = last == INT32_MAX ? 0 : keys_above(keys, last);
+  if (ties) {
+    for (uint32_t equal = keys_above(keys, last - 1) & ~best; equal && ties; equal &= equal - 1, ties--) best |= equal & -equal;
   }
-  return least;
+  return best;
 }
 
-// The running best K of one row. `room` is at least K + 16; the lists have 16 more places, for whole vectors.
+// Everything but the K best leaves the list; what stays keeps its order. Returns the value of the K-th (NaN if that is one).
+static inline __attribute__((unused)) float keep_best(float* values, uint32_t* index, size_t count, size_t k, int32_t* keys) {
+  rank_keys(values, count, keys);
+  size_t above, kept = 0;
+  const int32_t last = kth_key(keys, count, k, above);
+  size_t ties = k - above;
+  for (size_t i = 0; i < count; i += 16) {
+    const uint32_t best = best_lanes(keys + i, last, ties);
+    append(best, load(values + i), values + kept);   // never ahead of what is read
+    append(best, index + i, index + kept);
+    kept += bits_in(best);
+  }
+  return last == INT32_MAX ? __builtin_nanf("") : ranked_value(last);
+}
+
+// The running best K of one row. `room` is at least K + 16; the lists have kSpill more places: they pass their room by up
+// to 16, and their last whole vector by up to 16 more.
+constexpr size_t kSpill = 32;
 struct Top {
   float* values;
   uint32_t* index;

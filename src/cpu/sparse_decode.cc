@@ -9,7 +9,8 @@ namespace {
 
 constexpr size_t kRows = 4;   // rows of codes an item: 4·K rows of weight, tens of microseconds
 
-template <class T> void decode_row(const Pattern& codes, const float* z, const T* weight, size_t stride, size_t n, size_t columns, float* sum) {
+template <class T>
+void decode_row(const Pattern& codes, const float* z, const T* weight, size_t stride, size_t n, size_t columns, float* sum) {
   Gathered<T> g;
   const size_t begin = codes.begin(n), end = codes.end(n);
   for (size_t p = begin; p < end; p += kChunk) {
@@ -29,11 +30,12 @@ tw_status sparse_decode(tw_context* context, const tw_sparse_decode_args& a) {
   const size_t rows = a.out.rows, columns = a.out.columns;
   Pattern codes;
   Check check{context};
-  check.view("weight", a.weight, {kFloat, kAny, columns}).optional("bias", a.bias, {TW_F32, 1, columns}).view("out", a.out, {TW_F32, rows, columns});
+  check.view("weight", a.weight, {kFloat, kAny, columns}).optional("bias", a.bias, {TW_F32, 1, columns});
+  check.view("out", a.out, {TW_F32, rows, columns});
   read_pattern(check, a.codes, rows, a.weight.rows, codes);
   read_plane(check, "z", a.codes, a.z);
   if (check.status || !rows || !columns) return check.status;
-  const size_t padded = (columns + 15) / 16 * 16;
+  const size_t padded = columns / 16 * 16 + 16;
   float* sums = static_cast<float*>(scratch(context, threads(context) * padded * sizeof(float)));
   if (!sums) return fail(context, TW_MEMORY, "no memory for a row of %zu columns a thread", columns);
   with_float(a.weight, [&](const auto* weight) {

@@ -80,7 +80,8 @@ tw_status sparse_sample(tw_context* context, const tw_sparse_sample_args& a) {
   const size_t rows = a.g.rows, columns = a.g.columns, features = a.weight.rows;
   Pattern codes;
   Check check{context};
-  check.view("g", a.g, {TW_F32, rows, columns}).view("weight", a.weight, {kFloat, kAny, columns}).optional("norms", a.norms, {TW_F32, 1, features});
+  check.view("g", a.g, {TW_F32, rows, columns}).view("weight", a.weight, {kFloat, kAny, columns});
+  check.optional("norms", a.norms, {TW_F32, 1, features});
   read_pattern(check, a.codes, rows, features, codes);
   read_plane(check, "out", a.codes, a.out);
   if (has(a.gate)) read_plane(check, "gate", a.codes, a.gate);

@@ -112,7 +112,7 @@ tw_status sparse_scatter(tw_context* context, const tw_sparse_scatter_args& a) {
   for (uint32_t t = 0; !check.status && t < a.term_count; t++) check_term(check, a.terms[t], features, columns);
   if (check.status || !features || (has(a.ok) && !u32(a.ok)[0])) return check.status;
 
-  const size_t padded = (columns + 15) / 16 * 16;
+  const size_t padded = columns / 16 * 16 + 16;
   float* buffers = static_cast<float*>(scratch(context, threads(context) * 2 * padded * sizeof(float)));
   if (!buffers) return fail(context, TW_MEMORY, "no memory for a row of %zu columns a thread", columns);
   const RowUpdate rule = {adam_of(a), a.self_penalty, a.project != 0, a.unit != 0};

@@ -87,6 +87,12 @@ template <int R, int C> TW_INLINE void fold_tile(const lanes (&acc)[R][C], float
     }
     return;
   }
+  if constexpr (R == 1 && C == 4) {
+    const __m512 zero = _mm512_setzero_ps(), quad = fold4(fold8(acc[0][0].part[0], acc[0][1].part[0]), fold8(acc[0][2].part[0], acc[0][3].part[0]));
+    const __m512 sums = fold1(fold2(quad, zero), zero);   // at the head of each 128-bit lane
+    _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_permutexvar_ps(_mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), sums)));
+    return;
+  }
 #endif
 #pragma GCC unroll 8
   for (int r = 0; r < R; r++) {

@@ -22,10 +22,7 @@ TW_INLINE float largest(const float* x, size_t count) {
     for (size_t i = 0; i < 16; i++) rest[i] = x[k + (i < n ? i : 0)];
     m = max(m, load(rest));
   });
-  float all[16], most = -__builtin_inff();
-  store(all, m);
-  for (float one : all) most = one > most ? one : most;
-  return most;
+  return fold_max(m);
 }
 
 // e^x in the lanes below n, 0 in the others.
