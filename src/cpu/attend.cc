@@ -156,7 +156,8 @@ template <int S> TW_INLINE void combine(const float* scores, const size_t* count
 }
 
 // out = out·kept + the block's sum, or the sum alone where the block is the sequence's first.
-template <int S> TW_INLINE void combine_strip(const Room& room, const size_t* counts, const float* kept, bool first, size_t k, size_t padded, float* out) {
+template <int S>
+TW_INLINE void combine_strip(const Room& room, const size_t* counts, const float* kept, bool first, size_t k, size_t padded, float* out) {
   native sum[kQueries][S];
   combine<S>(room.scores, counts, room.values + k, padded, sum);
   for (int q = 0; q < kQueries; q++) {
@@ -217,7 +218,8 @@ tw_status attend(tw_context* context, const tw_attend_args& a) {
   if (check.status) return check.status;
   const uint32_t* starts = u32(a.starts);
   const size_t sequences = a.starts.columns - 1;
-  check.that(starts[0] == 0, "0", "the first of starts", starts[0]).that(starts[sequences] == rows, "the number of rows", "the last of starts", starts[sequences]);
+  check.that(starts[0] == 0, "0", "the first of starts", starts[0])
+      .that(starts[sequences] == rows, "the number of rows", "the last of starts", starts[sequences]);
   size_t blocks = 0;
   for (size_t s = 0; s < sequences && !check.status; s++) {
     check.that(starts[s] <= starts[s + 1], "an ascending element", "starts", starts[s + 1]);

@@ -12,7 +12,8 @@ constexpr size_t kRows = 32;   // an item
 tw_status within(tw_context* context, const char* name, const tw_view& index, uint64_t rows) {
   for (uint64_t i = 0; i < index.columns; i++) {
     if (u32(index)[i] < rows) continue;
-    return fail(context, TW_INVALID, "expected every element of %s to be below %" PRIu64 " but received %" PRIu32 " at %" PRIu64, name, rows, u32(index)[i], i);
+    return fail(context, TW_INVALID, "expected every element of %s to be below %" PRIu64 " but received %" PRIu32 " at %" PRIu64, name, rows,
+                u32(index)[i], i);
   }
   return TW_OK;
 }

@@ -10,16 +10,32 @@
 
 namespace transweld::TRANSWELD_ISA { namespace {
 
-// Rows of an item: as many as the second cache holds, in a number of items that the threads can share evenly.
-TW_INLINE size_t plain_block(size_t rows, size_t columns, unsigned threads) {
-  size_t most = 512 * 1024 / (columns * sizeof(float) + 1);
+// Length at which a list of the best K is cut: long enough that cuts are rare, short enough to stay in cache.
+TW_INLINE size_t top_room(size_t k, size_t features) {
+  const size_t room = (k <= 64 ? 4 * k : 2 * k + 128) + 16;
+  return room < features + 16 ? room : features + 16;
+}
+
+// Rows of an item: as many as the second cache holds (and 4 MB of lists, where K is large), in a number of items that the
+// threads can share evenly.
+TW_INLINE size_t plain_block(const EncodeCall& call, size_t rows) {
+  const size_t crew = threads(call.context), lists = (4u << 20) / (top_room(call.k, call.features) * 8);
+  size_t most = 512 * 1024 / (call.columns * sizeof(float) + 1);
   most = most < 64 ? 64 : most > kRowBlock ? kRowBlock : most;
-  const size_t rounds = rows ? (rows + most * threads - 1) / (most * threads) : 1;
-  const size_t share = (rows + rounds * threads - 1) / (rounds * threads);
+  most = most < lists ? most : lists < 8 ? 8 : lists;
+  const size_t rounds = rows ? (rows + most * crew - 1) / (most * crew) : 1;
+  const size_t share = (rows + rounds * crew - 1) / (rounds * crew);
   const size_t block = (share + kTileRows - 1) / kTileRows * kTileRows;
   return block < kTileRows ? kTileRows : block < most ? block : most;
 }
 TW_INLINE size_t plain_items(size_t rows, size_t block) { return (rows + block - 1) / block; }
+
+// One of `parts` shares of what comes next, spread over the work on what is here: rows j ... j + count − 1 of the weight.
+TW_INLINE void prefetch_share(const EncodeCall& call, size_t j, size_t count, size_t part, size_t parts) {
+  const size_t from = call.columns * part / parts, to = call.columns * (part + 1) / parts;
+  for (size_t i = j; i < j + count && i < call.features; i++)
+    for (size_t k = from; k < to; k += 16) __builtin_prefetch(call.w(i) + k, 0, 2);
+}
 
 // scan(r, first, width, p): p[0 ... width) are the pre-activations, bias and all, of row list[r] and places first, first + 1, ...
 template <class Scan> TW_INLINE void each_panel(const EncodeCall& call, const uint32_t* list, size_t rows, float* panel, const Scan& scan) {
@@ -35,6 +51,7 @@ template <class Scan> TW_INLINE void each_panel(const EncodeCall& call, const ui
       for (size_t r = 0; r < rows; r += kTileRows) {
         const size_t high = rows - r < kTileRows ? rows - r : kTileRows;
         float* to = panel + r * kPanel + c;
+        prefetch_share(call, first + c + kTileColumns, kTileColumns, r / kTileRows, (rows + kTileRows - 1) / kTileRows);
         if (high == kTileRows && wide == kTileColumns) canonical_tile<kTileRows, kTileColumns>(px + r, pw + c, call.columns, to, kPanel);
         else canonical_rim(px + r, high, pw + c, wide, call.columns, to, kPanel);
       }
@@ -51,11 +68,6 @@ template <class Scan> TW_INLINE void each_panel(const EncodeCall& call, const ui
 
 struct TopScratch { float *panel, *values; uint32_t *index, *order; int32_t* keys; int64_t* wide; };
 
-// Length at which a list of the best K is cut: long enough that cuts are rare, short enough to stay in cache.
-TW_INLINE size_t top_room(size_t k, size_t features) {
-  const size_t room = (k <= 64 ? 4 * k : 2 * k + 128) + 16;
-  return room < features + 16 ? room : features + 16;
-}
 TW_INLINE TopScratch top_scratch(Divider& d, size_t rows, size_t k, size_t room) {
   return {d.take<float>(rows * kPanel), d.take<float>(rows * (room + kSpill)), d.take<uint32_t>(rows * (room + kSpill)), d.take<uint32_t>(k + 16),
           d.take<int32_t>(room + kSpill), d.take<int64_t>(k + 16)};

@@ -66,7 +66,8 @@ Rows widened(const tw_view& v, size_t from, size_t count, float* room) {
   if (v.dtype == TW_F32) return {row(v, from), v.stride};
   with_float(v, [&](auto* data) {
     for (size_t r = 0; r < count; r++) {
-      sixteens(v.columns, [&](size_t k, size_t some) { store_upto(room + r * v.columns + k, load_upto(data + (from + r) * v.stride + k, some), some); });
+      const auto* narrow = data + (from + r) * v.stride;
+      sixteens(v.columns, [&](size_t k, size_t some) { store_upto(room + r * v.columns + k, load_upto(narrow + k, some), some); });
     }
   });
   return {room, v.columns};
@@ -138,16 +139,19 @@ tw_status over_rows(tw_context* context, const tw_matmul_args& a) {
         for (size_t m = m_begin; m < m_end; m += kStripRows) {
           const size_t height = least(kStripRows, m_end - m);
           float* wait = waiting + m * waiting_stride + n;
+          expect_strip(a.c, m, height, n, columns);
           for (size_t i = 0; i < now; i++) {
             const size_t rows = least(kChunk, depth - (first + i) * kChunk);
             canonical_block(left + (i * M + m) * kChunkStride, kChunkStride, height, right + (i * N + n) * kChunkStride, kChunkStride, columns,
                             rows, part, kStripColumns);
             for (size_t r = 0; r < height; r++) {
               const float* old = i ? sums + r * kStripColumns : wait + r * waiting_stride;
-              for (size_t k = 0; k < columns; k++) {
-                const float x = part[r * kStripColumns + k];
-                sums[r * kStripColumns + k] = first + i ? old[k] + x : x;
-              }
+              const float* new_part = part + r * kStripColumns;
+              float* to = sums + r * kStripColumns;
+              sixteens(columns, [&](size_t k, size_t some) {
+                const lanes x = load_upto(new_part + k, some);
+                store_upto(to + k, first + i ? load_upto(old + k, some) + x : x, some);
+              });
             }
           }
           if (first + now == all) { finish(a, sums, kStripColumns, m, height, n, columns); continue; }

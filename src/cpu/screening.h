@@ -30,6 +30,8 @@
 // are evaluated by the canonical dot and ranked among themselves, which is the plain result, bit for bit. Comparing upper
 // with the K-th largest *value* less its own error would be wrong: of 10±8, 9±0, 5±0.5 and K = 1, L is 9, not 2; and of
 // K = 2, L is 4.5 where that rule has 9, and drops a true member. A running L is <= the last one, so it drops less.
+// Any K values of the canonical dot serve as well as lower ends, and better: the K candidates with the largest upper ends are
+// evaluated first, and the smallest of those p is a limit for the rest, for the same reason.
 // NaN: an interval with NaN compares as a candidate and never raises L.
 #pragma once
 #include "encode_call.h"

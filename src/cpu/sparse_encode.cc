@@ -38,7 +38,7 @@ Work divide(Divider& d, const EncodeCall& call, size_t rows, bool screened) {
   work.screened = screened;
   Divider one;              // what a worker needs for whatever it is given
   if (call.positive) one.take<float>(kRowBlock * kPanel);
-  else top_scratch(one, plain_block(rows, call.columns, crew), call.k, top_room(call.k, call.features));
+  else top_scratch(one, plain_block(call, rows), call.k, top_room(call.k, call.features));
   work.worker_bytes = one.used;
 #if defined(__AVX2__)
   Divider other;
@@ -55,7 +55,7 @@ Work divide(Divider& d, const EncodeCall& call, size_t rows, bool screened) {
     g.counts = d.take<size_t>(rows);
     work.home = d.take<size_t>(rows);
     const size_t capacity = call.args.codes.index.columns, all = rows * call.features;
-    work.arena.places = (capacity < all ? capacity : all) + (plain_items(rows, plain_block(rows, call.columns, crew)) + crew) * arena_chunk(kRowBlock);
+    work.arena.places = (capacity < all ? capacity : all) + (plain_items(rows, plain_block(call, rows)) + crew) * arena_chunk(kRowBlock);
     work.arena.values = d.take<float>(work.arena.places);
     work.arena.index = d.take<uint32_t>(work.arena.places);
   }
@@ -67,7 +67,7 @@ Work divide(Divider& d, const EncodeCall& call, size_t rows, bool screened) {
 
 // The plain product over work.list[0 ... rows).
 void plain_top(const EncodeCall& call, const Work& work, size_t rows) {
-  const size_t block = plain_block(rows, call.columns, threads(call.context));
+  const size_t block = plain_block(call, rows);
   each(call.context, plain_items(rows, block), [&](size_t item, unsigned worker) {
     Divider d{work.workers + worker * work.worker_bytes};
     const TopScratch s = top_scratch(d, block, call.k, top_room(call.k, call.features));
@@ -80,7 +80,7 @@ void gather(const EncodeCall& call, Work& work, size_t rows) {
   Gathered& g = work.gathered;
   g.list = work.list;
   g.rows = rows;
-  g.block = plain_block(rows, call.columns, threads(call.context));
+  g.block = plain_block(call, rows);
   work.arena.used = 0;
   const size_t items = plain_items(rows, g.block);
   memset(g.widths, 0, items * g.block * g.panels);
@@ -149,7 +149,7 @@ tw_status sparse_encode(tw_context* context, const tw_sparse_encode_args& a) {
   Starts starts{call.positive ? u64(a.codes.starts) : nullptr, a.codes.index.columns};
   if (call.positive) starts.starts[0] = 0;
   if (call.rows && (call.positive || call.k)) {
-    const bool screened = a.screen != TW_SCREEN_NONE && worth_screening(call);
+    bool screened = a.screen != TW_SCREEN_NONE && worth_screening(call);
     const size_t chunk = screened ? screen_chunk(call) : call.positive ? kChunk : call.rows, rows = call.rows < chunk ? call.rows : chunk;
     Divider counting;
     divide(counting, call, rows, screened);
@@ -179,6 +179,7 @@ tw_status sparse_encode(tw_context* context, const tw_sparse_encode_args& a) {
 #if defined(__AVX2__)
       if (screened) screen_place(call, work.screen, count);
 #endif
+      screened &= 2 * plain <= count;   // lists that overflow in most rows: the next chunk saves the trouble
     }
   } else if (call.positive) {
     for (size_t n = 0; n < call.rows; n++) starts.give(n, 0);
