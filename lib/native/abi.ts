@@ -65,7 +65,8 @@ export interface Native {
   screenBytes(device: number, screen: number, rows: number, columns: number): number
   alloc(device: number, bytes: number, owner: object): number
   release(block: number): boolean
-  sweep(): void
+  /** Frees at once all that can be: blocks of collected owners, and what enqueued work holds, by finishing that work. */
+  reclaim(device: number): void
   cpuFeatures(): string[]
   enqueue(device: number, op: number, numbers: Float64Array, count: number): void
   signatures(): NativeRow[]

@@ -1,18 +1,7 @@
 // Adam: the scalars of a step, and the moments of one tensor.
 import type { Device } from '../tensor/device.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { adamStep, fill } from '../tensor/ops.ts'
-
-/** The numbers of one Adam step, as the ops take them. */
-export interface AdamScalars {
-  readonly rate: number
-  readonly beta1: number
-  readonly beta2: number
-  readonly epsilon: number
-  /** 1 − beta1^t and 1 − beta2^t, t counted from 1. */
-  readonly correction1: number
-  readonly correction2: number
-}
+import { type AdamScalars, adamStep, fill } from '../tensor/ops.ts'
 
 /** beta1 0.9, beta2 0.999, epsilon 1e-8: the defaults of Kingma and Ba (1412.6980). */
 export function adamScalars(rate: number, t: number, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8): AdamScalars {

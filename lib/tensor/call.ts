@@ -37,14 +37,16 @@ const numbers = new Float64Array(256)
 let count = 0
 let current: Op
 let device: Device | undefined
-const written: Storage[] = []
+// What the call writes; emptied after it, so that nothing is kept alive. The longest row writes 8.
+const written: (Storage | undefined)[] = Array.from({ length: 16 }, () => undefined)
+let writtenCount = 0
 
 /** Begins a call: the args object must be closed. */
 export function begin(which: Op, args: object): void {
   current = which
   count = 0
   device = undefined
-  written.length = 0
+  writtenCount = 0
   if (args === null || typeof args !== 'object') throw invalid(`the arguments of ${which.name}`, 'an object', args)
   for (const key in args) {
     if (!(key in which.keys)) closed(which.name, args, Object.keys(which.keys))
@@ -116,7 +118,7 @@ export function optional(argument: string, tensor: unknown, dtypes: number, rows
 /** A view that is written: its version goes up. */
 export function output(argument: string, tensor: unknown, dtypes: number, rows: number, columns: number): void {
   input(argument, tensor, dtypes, rows, columns)
-  written.push((tensor as Tensor).storage)
+  written[writtenCount++] = (tensor as Tensor).storage
 }
 
 /** A view that is written where it is given. */
@@ -143,7 +145,11 @@ export function send(): void {
   try {
     native().enqueue(device!.id, current.index, numbers, count)
   } catch (error) { throw fault(error) }
-  for (let i = 0; i < written.length; i++) written[i]!.version++
+  for (let i = 0; i < writtenCount; i++) {
+    written[i]!.version++
+    written[i] = undefined
+  }
+  device = undefined
 }
 
 /** The error of a condition that ties several arguments together. */

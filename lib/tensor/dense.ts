@@ -4,7 +4,7 @@ import { ANY, F32, FLOAT, U32, begin, flag, input, number, op, optional, optiona
 import type { Tensor } from './tensor.ts'
 
 /** The functions that a product may end in. */
-export type Activation = 'linear' | 'relu' | 'geluTanh' | 'geluErf'
+export type MatmulActivation = 'linear' | 'relu' | 'geluTanh' | 'geluErf'
 
 const CONTRACTIONS = ['columns', 'rows'] as const
 const ACTIVATIONS = ['linear', 'relu', 'geluTanh', 'geluErf'] as const
@@ -15,7 +15,7 @@ export interface Matmul {
   /** f32, bf16 or f16: [N, K], or [K, N] where rows are contracted. */ b: Tensor
   /** f32 [1, N] */ bias?: Tensor | undefined
   /** What is summed over: the columns of both (a · bᵀ) or the rows of both (aᵀ · b). Default "columns". */ contract?: 'columns' | 'rows' | undefined
-  /** Default "linear". */ activation?: Activation | undefined
+  /** Default "linear". */ activation?: MatmulActivation | undefined
   /** Out, f32 [M, N]. */ c: Tensor
   /** Adds what `c` held, after the activation. Default false. */ accumulate?: boolean | undefined
 }

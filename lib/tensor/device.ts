@@ -130,7 +130,8 @@ export class Device {
     if (this.#isDisposed) throw new TransweldError('ERR_DISPOSED', 'expected an open device but received one that was disposed')
   }
 
-  // Out of memory may mean: not collected yet. With --expose-gc that is tried once before it is an error.
+  // Out of memory may mean: not collected yet (with --expose-gc the collector is asked), or held by work that is enqueued
+  // (it is finished). Tried once before it is an error.
   #allocate(storage: Storage, what: string): number {
     for (let attempt = 0; ; attempt++) {
       try {
@@ -140,7 +141,7 @@ export class Device {
         if (!(wrong instanceof TransweldError) || wrong.code !== 'ERR_OUT_OF_MEMORY') throw wrong
         if (attempt > 0) throw new TransweldError(wrong.code, `no memory for a tensor ${what}: ${wrong.message}`, { cause: wrong })
         globalThis.gc?.()
-        native().sweep()
+        native().reclaim(this.id)
       }
     }
   }

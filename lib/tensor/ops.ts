@@ -12,7 +12,7 @@ import { Device } from './device.ts'
 import type { Tensor } from './tensor.ts'
 
 export { attend, embedRows, matmul, norm, tokenLoss } from './dense.ts'
-export type { Activation, Attend, EmbedRows, Matmul, Norm, TokenLoss } from './dense.ts'
+export type { MatmulActivation, Attend, EmbedRows, Matmul, Norm, TokenLoss } from './dense.ts'
 export { adamStep, axpy, cast, fill, fillRandom, gatherRows, reconLoss, reduceRows, rowMoments, unitRows } from './training.ts'
 export type { AdamStep, Axpy, Cast, Fill, FillRandom, GatherRows, ReconLoss, ReduceRows, RowMoments, UnitRows } from './training.ts'
 

@@ -7,10 +7,10 @@
 //   W_dec ← Adam(codesᵀ·dy), b_dec ← Adam(Σ dy), W_enc ← Adam(dzᵀ·x), b_enc ← Adam(Σ dz), W_skip ← Adam(dyᵀ·x)
 //
 // The gradients of W_enc and W_dec are never stored: they end in the update, row by row.
-import { adamScalars, type AdamScalars, Parameter } from '../optim/adam.ts'
+import { adamScalars, Parameter } from '../optim/adam.ts'
 import { rateAt } from '../optim/schedule.ts'
 import type { Device } from '../tensor/device.ts'
-import { fill, matmul, reconLoss, reduceRows, sparseSample, sparseScatter, unitRows } from '../tensor/ops.ts'
+import { type AdamScalars, fill, matmul, reconLoss, reduceRows, sparseSample, sparseScatter, unitRows } from '../tensor/ops.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { initialise } from '../transcoder/preset.ts'
 import { ScreenChooser, type ScreenMode, screenModes, Shadows } from '../transcoder/screen.ts'

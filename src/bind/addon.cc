@@ -20,7 +20,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("screenBytes", screen_bytes);
   add("alloc", alloc);
   add("release", release);
-  add("sweep", sweep);
+  add("reclaim", reclaim);
   add("cpuFeatures", cpu_features);
 
   auto add_plain = [&](const char* name, napi_callback function) {

@@ -129,9 +129,11 @@ Napi::Value release(const Napi::CallbackInfo& info) {
   return answer(info, [&](Napi::Env env) { return Napi::Boolean::New(env, instance_of(info).release(number_at(info, 0))); });
 }
 
-Napi::Value sweep(const Napi::CallbackInfo& info) {
-  instance_of(info).sweep();
-  return info.Env().Undefined();
+Napi::Value reclaim(const Napi::CallbackInfo& info) {
+  return answer(info, [&](Napi::Env env) {
+    instance_of(info).reclaim(number_at(info, 0));
+    return env.Undefined();
+  });
 }
 
 Napi::Value cpu_features(const Napi::CallbackInfo& info) {

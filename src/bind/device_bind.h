@@ -12,7 +12,7 @@ Napi::Value memory(const Napi::CallbackInfo&);       // (device) -> {used, cache
 Napi::Value screen_bytes(const Napi::CallbackInfo&); // (device, screen, rows, columns) -> bytes
 Napi::Value alloc(const Napi::CallbackInfo&);        // (device, bytes, owner) -> block
 Napi::Value release(const Napi::CallbackInfo&);      // (block) -> whether it was there
-Napi::Value sweep(const Napi::CallbackInfo&);        // ()
+Napi::Value reclaim(const Napi::CallbackInfo&);      // (device)
 Napi::Value cpu_features(const Napi::CallbackInfo&); // () -> names
 
 }   // namespace transweld

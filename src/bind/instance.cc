@@ -87,7 +87,10 @@ void Instance::drop(uint32_t index) {
   free_slots_.push_back(index);
 }
 
-void Instance::sweep() {
+// Out of memory: blocks whose owner was collected are released without waiting for finalizers, which run in a later turn;
+// then the queue is emptied, because jobs hold the blocks that they were given.
+void Instance::reclaim(double device_id) {
+  Queue& queue = *device(device_id).queue;
   napi_handle_scope scope;
   napi_open_handle_scope(env, &scope);
   for (uint32_t i = 0; i < slots_.size(); i++) {
@@ -97,6 +100,7 @@ void Instance::sweep() {
     if (!owner) drop(i);
   }
   napi_close_handle_scope(env, scope);
+  queue.drain();
 }
 
 void Instance::shut_down() {

@@ -35,7 +35,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   void set_owner(double id, napi_ref owner);
   const std::shared_ptr<Block>& block(double id);         // Fault when it is gone
   bool release(double id);                                // false where it is gone already
-  void sweep();                                           // releases blocks whose owner was collected, without waiting for finalizers
+  void reclaim(double device);                            // frees all that can be freed at once: see instance.cc
 
   void shut_down();                                       // the environment ends: joins the queues, frees everything
 

@@ -28,6 +28,7 @@ class Queue {
   void push(std::unique_ptr<Job>);
   void push_awaited(std::unique_ptr<AwaitedJob>);    // keeps the process alive until it is settled
   bool is_idle();                                    // nothing runs, nothing waits: the caller may use the context
+  void drain();                                      // blocks until nothing runs and nothing waits
   void stop();                                       // finishes the running job, begins no other; idempotent
   void settle_dropped(const Failure&);               // after stop, while JavaScript can still run
 
@@ -44,6 +45,7 @@ class Queue {
   std::deque<Entry> jobs_;
   bool is_running_ = false;                          // under mutex_
   std::atomic<uint32_t> ticket_{0};                  // counts pushes; the thread sleeps on it
+  std::atomic<uint32_t> idle_{0};                    // counts the times that the thread found nothing to do
   std::atomic<bool> is_closing_{false};
   std::mutex done_mutex_;
   std::vector<std::unique_ptr<AwaitedJob>> done_;

@@ -83,7 +83,7 @@ Pool& pool(unsigned threads) {
 void yield_to_event_loop() {
 #if defined(__linux__)
   struct { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t runtime, deadline, period; }
-    wanted = {48, SCHED_BATCH, 0, getpriority(PRIO_PROCESS, 0) + 5, 0, 100'000'000 /* ns */, 0, 0};
+    wanted = {48, SCHED_BATCH, 0, getpriority(PRIO_PROCESS, static_cast<id_t>(getpid())) + 5, 0, 100'000'000 /* ns */, 0, 0};
   if (syscall(SYS_sched_setattr, 0, &wanted, 0) == 0) return;   // 0 is this thread alone
   sched_param none{};
   sched_setscheduler(0, SCHED_BATCH, &none);

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+// The command line: one file a command. An error is one line, `transweld: message (CODE)`, and exit code 1.
+import { Command } from 'commander'
+import { TransweldError } from '../native/error.ts'
+import * as doctor from './doctor.ts'
+import * as evaluate from './evaluate.ts'
+import { INTERRUPTED } from './interrupt.ts'
+import * as logits from './logits.ts'
+import * as report from './report.ts'
+import * as train from './train.ts'
+
+const program = new Command('transweld')
+  .description('sparse transcoders, circuits and reduced models')
+  .showHelpAfterError(false)
+  .configureOutput({ outputError: (text, write) => write(oneLine(text.replace(/^error: /, ''), codeOf(text))) })
+
+for (const { add } of [doctor, train, evaluate, logits, report]) add(program)
+
+function oneLine(message: string, code: string): string {
+  return `transweld: ${message.trim().replace(/\s*\n\s*/g, ' ')} (${code})\n`
+}
+
+// Commander's own complaints are about what was typed.
+function codeOf(text: string): string {
+  return /unknown option/.test(text) ? 'ERR_UNKNOWN_OPTION' : 'ERR_INVALID_ARGUMENT'
+}
+
+program.parseAsync().catch((error: unknown) => {
+  if (!(error instanceof TransweldError)) throw error
+  process.stderr.write(oneLine(error.message, error.code))
+  process.exitCode = error.code === 'ERR_ABORTED' ? INTERRUPTED : 1
+})
