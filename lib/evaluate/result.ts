@@ -1,4 +1,4 @@
-// What an evaluation returns: plain data, the JSON of `transweld evaluate --json`.
+// What an evaluation returns: plain data. `transweld evaluate --json` prints all of it but the histograms.
 
 /** How one layer's transcoder does on held-out text. Losses are nats a token. */
 export interface LayerEvaluation {

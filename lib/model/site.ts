@@ -20,8 +20,8 @@ export const SITES: readonly Site[] = ['residualMiddle', 'mlpNormalised', 'mlpIn
 export type Sites = Readonly<Record<Site, Tensor>>
 
 /**
- * Called when a block's MLP has been enqueued. What it enqueues runs right after; a tensor [N, D] that it returns takes
- * the place of the MLP's output.
+ * Called when a block's MLP has been enqueued. What it enqueues runs right after; a tensor [N, D], or [1, D] for every row,
+ * that it returns takes the place of the MLP's output.
  */
 export type MlpHook = (layer: number, sites: Sites) => Tensor | void | Promise<Tensor | void>
 

@@ -82,7 +82,8 @@ export function checkIdentity(found: Identity, wanted: Identity): void {
   for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
     if (JSON.stringify(a[key]) === JSON.stringify(b[key])) continue
     const values = key === 'model' || key === 'text' ? '' : `: the checkpoint has ${JSON.stringify(a[key])}, this run ${JSON.stringify(b[key])}`
-    throw new TransweldError('ERR_RESUME', `expected ${names[key] ?? `the setting ${key}`} to be that of the checkpoint, but it differs${values}. Resume with the same settings, or train into another folder`)
+    throw new TransweldError('ERR_RESUME', `expected ${names[key] ?? `the setting ${key}`} to be that of the checkpoint, but it differs${values}. `
+      + 'Resume with the same settings, or train into another folder')
   }
 }
 
@@ -96,11 +97,16 @@ export async function loadCheckpoint(out: string, step: number, trainees: readon
       for (const [name, parameter] of Object.entries(trainee.parameters) as [string, Parameter][]) {
         for (const part of ['value', 'm', 'v'] as const) {
           const tensor = parameter[part], { shape, data } = await file.readFloat32(`${name}.${part}`)
-          if (shape.join() !== `${tensor.rows},${tensor.columns}`) throw new TransweldError('ERR_FORMAT', `${path}: ${name}.${part} has shape [${shape}], expected [${tensor.rows},${tensor.columns}]`)
+          if (shape[0] !== tensor.rows || shape[1] !== tensor.columns) {
+            throw new TransweldError('ERR_FORMAT', `expected ${name}.${part} of shape [${tensor.rows},${tensor.columns}] in ${path} but its shape is [${shape}]`)
+          }
           tensor.write(data)
         }
       }
-      const counts = async (name: string): Promise<Uint32Array> => { const { bytes } = await file.read(name); return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)) }
+      const counts = async (name: string): Promise<Uint32Array> => {
+        const { bytes } = await file.read(name)
+        return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+      }
       states.push({ since: await counts('since'), before: await counts('dead') })
     } finally { await file.close() }
   }

@@ -2,8 +2,8 @@
 //   W_enc [F, D], b_enc [F], W_dec [F, O], b_dec [O], W_skip [O, D] where there is one (ŷ += x·W_skipᵀ: not transposed).
 // `transweld.json` beside it says what that format has no room for. Foreign TopK sets keep negative survivors, ours do not:
 // a set without our file is read as signed.
-import { readdir, readFile } from 'node:fs/promises'
-import { join, normalize } from 'node:path'
+import { access, readdir, readFile } from 'node:fs/promises'
+import { basename, join, normalize } from 'node:path'
 import { TransweldError } from '../../native/error.ts'
 import { hookName, type Site, siteOf } from '../../model/site.ts'
 import { replaceFile } from '../../safetensors/atomic.ts'
@@ -71,10 +71,11 @@ export async function readCircuitTracer(folder: string, device: Device): Promise
   }
   const ends = { reads: site('feature_input_hook'), writes: site('feature_output_hook') }
   const activation = note?.activation ?? activationOf(word('activation'), word('k'), folder)
-  const files = Array.isArray(config.transcoders) ? config.transcoders.map(name => localFile(name, folder)) : await layerFiles(folder)
+  const files = Array.isArray(config.transcoders) ? await Promise.all(config.transcoders.map(name => localFile(name, folder))) : await layerFiles(folder)
   const coders: Transcoder[] = []
   try {
     for (const [i, file] of files.entries()) coders.push(await readLayer(file, note?.layers[i] ?? layerOf(file, i), ends, activation, device))
+    if (new Set(coders.map(coder => coder.layer)).size < coders.length) throw new TransweldError('ERR_FORMAT', `expected one transcoder a layer in ${folder} but found ${coders.map(coder => coder.layer).join(', ')}`)
     return { coders, note, model: note?.model ?? word('model_name') ?? 'unknown' }
   } catch (error) { for (const coder of coders) coder.dispose(); throw error }
 }
@@ -117,7 +118,11 @@ async function readNote(path: string): Promise<SuiteNote | undefined> {
   let note: SuiteNote
   try { note = JSON.parse(text) as SuiteNote } catch (cause) { throw new TransweldError('ERR_FORMAT', `${path} is not JSON`, { cause }) }
   if (note?.format !== 'transweld-suite' || note.version !== 1) throw new TransweldError('ERR_FORMAT', `${path} is no transweld suite of version 1`)
-  return note
+  const { layers, activation } = note
+  if (!Array.isArray(layers) || !layers.every(Number.isInteger) || (activation?.kind !== 'topk' && activation?.kind !== 'relu')) {
+    throw new TransweldError('ERR_FORMAT', `expected "layers" and "activation" in ${path} as transweld writes them`)
+  }
+  return activation.kind === 'topk' ? { ...note, activation: topK(activation.k, { signed: activation.signed }) } : note
 }
 
 function activationOf(name: string | undefined, k: string | undefined, folder: string): Activation {
@@ -126,9 +131,11 @@ function activationOf(name: string | undefined, k: string | undefined, folder: s
   throw new TransweldError('ERR_UNSUPPORTED', `activation: ${name} in ${folder}/config.yaml is not supported`)
 }
 
-function localFile(name: string, folder: string): string {
+// Lists name files from the folder of config.yaml, or from the repository that this folder was downloaded from.
+async function localFile(name: string, folder: string): Promise<string> {
   if (/^[a-z]+:\/\//.test(name)) throw new TransweldError('ERR_UNSUPPORTED', `${name} in ${folder}/config.yaml lies elsewhere: download it and name the local file`)
-  return join(folder, normalize(name))
+  const path = join(folder, normalize(name))
+  return await access(path).then(() => true, () => false) ? path : join(folder, basename(name))
 }
 
 async function layerFiles(folder: string): Promise<string[]> {

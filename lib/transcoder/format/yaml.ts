@@ -8,7 +8,7 @@ export function parseFlatYaml(text: string): FlatYaml | { readonly line: number 
   const out: FlatYaml = Object.create(null) as FlatYaml
   let list: string[] | undefined
   for (const [i, raw] of text.split(/\r?\n/).entries()) {
-    const line = raw.replace(/(^|\s)#.*$/, '').trimEnd()
+    const line = withoutComment(raw)
     if (line === '' || line === '---') continue
     const item = /^\s*-\s+(.*)$/.exec(line)
     if (item) {
@@ -32,6 +32,12 @@ export function formatFlatYaml(values: Readonly<Record<string, string | number |
     out += Array.isArray(value) ? `${key}:\n${value.map(v => `- ${quoted(v as string)}\n`).join('')}` : `${key}: ${typeof value === 'number' ? value : quoted(value as string)}\n`
   }
   return out
+}
+
+// A # within quotes begins no comment.
+function withoutComment(line: string): string {
+  const quoted = /^(\s*(?:-|[\w-]+:)\s+)("(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*(?:#.*)?$/.exec(line)
+  return quoted ? quoted[1]! + quoted[2]! : line.replace(/(^|\s)#.*$/, '').trimEnd()
 }
 
 function unquoted(text: string): string {

@@ -1,0 +1,65 @@
+// Words of the command line to values: numbers that may be written 1e6, lists of layers, and the model on its device.
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { TransweldError } from '../native/error.ts'
+import { LanguageModel } from '../model/model.ts'
+
+/** A number as one writes it: 1000000, 1e6. */
+export function number(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number such as 4096 or 1e6.')
+  return value
+}
+
+/** An integer of at least 0; 1e6 is one. */
+export function whole(text: string): number {
+  const value = number(text)
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('Expected a whole number such as 4096 or 1e6.')
+  return value
+}
+
+/** `all`, or layers and ranges of them: `0-3`, `0,2`, `0-1,5`. */
+export function layers(text: string): 'all' | number[] {
+  if (text === 'all') return 'all'
+  return text.split(',').flatMap(part => {
+    const [, from, to = from] = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(part.trim()) ?? []
+    if (from === undefined || Number(to) < Number(from)) throw new InvalidArgumentError('Expected all, a range such as 0-3, or a list such as 0,2.')
+    return Array.from({ length: Number(to) - Number(from) + 1 }, (_, i) => Number(from) + i)
+  })
+}
+
+/** Token ids between commas. */
+export function tokenIds(text: string): number[] {
+  const parts = text.split(',').map(part => part.trim())
+  if (!parts.every(part => /^\d+$/.test(part))) throw new InvalidArgumentError('Expected token ids between commas, such as 1,2,3.')
+  return parts.map(Number)
+}
+
+/**
+ * Adds an option that must be given. Commander's own check of these comes before that of unknown ones, and would complain
+ * of a missing --features where --feature was typed; this one comes after, so that the nearest name is offered.
+ */
+export function required<T>(command: Command, flags: string, description: string, parse: (text: string) => T): void
+export function required(command: Command, flags: string, description: string): void
+export function required(command: Command, flags: string, description: string, parse?: (text: string) => unknown): void {
+  const option = new Option(flags, `${description} (required)`)
+  command.addOption(parse ? option.argParser(parse) : option)
+  command.hook('preAction', () => {
+    if (command.getOptionValue(option.attributeName()) !== undefined) return
+    throw new TransweldError('ERR_INVALID_ARGUMENT', `expected the option ${flags}: see transweld ${command.name()} --help`)
+  })
+}
+
+/** `--device`, the same for every command. */
+export function deviceOption(): Option {
+  return new Option('--device <name>', 'cpu or cuda:0 (default: TRANSWELD_DEVICE, else a GPU if there is one)')
+}
+
+/** Opens a model on the device that was asked for. */
+export async function openModel(folder: string, device: string | undefined): Promise<LanguageModel> {
+  return LanguageModel.open(folder, device === undefined ? {} : { device })
+}
+
+/** The error for two options of which exactly one must be given. */
+export function exactlyOne(a: string, b: string): TransweldError {
+  return new TransweldError('ERR_INVALID_ARGUMENT', `expected either ${a} or ${b}, and not both`)
+}
