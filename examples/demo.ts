@@ -3,9 +3,7 @@
 import { rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import {
-  type Evaluation, evaluate, LanguageModel, replaceFile, reportData, reportPage, tellingFeatures, topK, train, TranscoderSuite,
-} from 'transweld'
+import { type Evaluation, evaluate, LanguageModel, replaceFile, reportData, reportPage, tellingFeatures, topK, train } from 'transweld'
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '../..'))     // from dist/examples to the repository
 
@@ -31,7 +29,7 @@ for await (const event of run) {
     console.log(`  step ${String(event.step).padStart(3)}  ${rate} tokens/s  fvu ${fvu}`)
   }
 }
-using suite = await TranscoderSuite.open(TRANSCODERS, { device: model.device })     // from disk: the same bits
+using suite = await run.suite()
 
 console.log('evaluating on 65,536 tokens of other text')
 const began = performance.now()

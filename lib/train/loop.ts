@@ -6,6 +6,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TransweldError } from '../native/error.ts'
 import { replaceFile } from '../safetensors/atomic.ts'
+import { noteOf } from '../transcoder/format/circuit-tracer.ts'
 import { TranscoderSuite } from '../transcoder/suite.ts'
 import { listTexts } from '../text/list.ts'
 import { shuffledWindows } from '../text/shuffled.ts'
@@ -64,8 +65,9 @@ export class TrainRun implements AsyncIterable<TrainEvent> {
       const run = new Progress(this, identity, { trainees, bench, blocks }, state)
       await run.begin(out)
       for await (const event of run.steps(signal, out, this.#options.checkpointSeconds ?? 60)) yield event
-      const suite = new TranscoderSuite(trainees.map(t => t.coder), model.name, model.device)
-      if (out !== undefined) await suite.save(out, { settings, history: run.history, seconds: run.seconds })
+      const coders = trainees.map(t => t.coder)
+      const suite = new TranscoderSuite(coders, model.name, model.device, noteOf(coders, model.name, { settings, history: run.history, seconds: run.seconds }))
+      if (out !== undefined) await suite.save(out)
       this.#suite = suite
       finished = true
       yield { event: 'done', step: settings.steps, tokens: settings.steps * settings.batch, seconds: run.seconds, path: out ?? '' } satisfies DoneEvent

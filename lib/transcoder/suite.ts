@@ -3,7 +3,7 @@ import { closed, text } from '../native/check.ts'
 import { TransweldError } from '../native/error.ts'
 import type { LanguageModel } from '../model/model.ts'
 import { type Device, openDevice } from '../tensor/device.ts'
-import { readCircuitTracer, type SuiteNote, writeCircuitTracer } from './format/circuit-tracer.ts'
+import { noteOf, readCircuitTracer, type SuiteNote, writeCircuitTracer } from './format/circuit-tracer.ts'
 import type { Transcoder } from './transcoder.ts'
 
 /**
@@ -21,7 +21,7 @@ export class TranscoderSuite {
   readonly coders: readonly Transcoder[]
   /** Name of the model that they were trained on. */
   readonly model: string
-  /** `transweld.json`, for suites that this library wrote. */
+  /** What `transweld.json` holds: for suites that this library trained or wrote. */
   readonly note: SuiteNote | undefined
   readonly device: Device
   readonly #ownsDevice: boolean
@@ -50,9 +50,9 @@ export class TranscoderSuite {
     } catch (error) { if (owns) device.dispose(); throw error }
   }
 
-  /** Writes the suite into a folder that exists; `training` is kept in `transweld.json`. */
-  async save(folder: string, training?: Readonly<Record<string, unknown>>): Promise<void> {
-    await writeCircuitTracer(folder, this.coders, { model: this.model, ...(training && { training }) })
+  /** Writes the suite, with its note, into a folder that exists. */
+  async save(folder: string): Promise<void> {
+    await writeCircuitTracer(folder, this.coders, this.note ?? noteOf(this.coders, this.model))
   }
 
   /** Refuses a model that the suite cannot be put into. */

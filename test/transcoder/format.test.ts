@@ -8,6 +8,7 @@ import { type Device, openDevice } from '../../lib/tensor/device.ts'
 import { fillRandom } from '../../lib/tensor/ops.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { type Activation, relu, topK } from '../../lib/transcoder/activation.ts'
+import { noteOf } from '../../lib/transcoder/format/circuit-tracer.ts'
 import { TranscoderSuite } from '../../lib/transcoder/suite.ts'
 import { Transcoder } from '../../lib/transcoder/transcoder.ts'
 import { failsWith, farthest, GOLDEN, inFolder, known, rewriteTensors, sameBits } from '../model/tiny.ts'
@@ -91,8 +92,9 @@ const KINDS = [['TopK with a skip', topK(5), true], ['signed TopK', topK(5, { si
 for (const [name, activation, hasSkip] of KINDS) {
   test(`${name}: what is written comes back with the same bits`, async ({ device }) => {
     await inFolder(async folder => {
-      using suite = new TranscoderSuite(made(device, [10, 2], activation, hasSkip), 'some "model"', device)
-      await suite.save(folder, { settings: { seed: 1 } })
+      const coders = made(device, [10, 2], activation, hasSkip)
+      using suite = new TranscoderSuite(coders, 'some "model"', device, noteOf(coders, 'some "model"', { settings: { seed: 1 } }))
+      await suite.save(folder)
       assert.equal((await readdir(folder)).sort(), ['config.yaml', 'layer_10.safetensors', 'layer_2.safetensors', 'transweld.json'])
       using back = await TranscoderSuite.open(folder, { device })
       assert.is(back.model, 'some "model"')

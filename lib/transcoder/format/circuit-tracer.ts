@@ -31,9 +31,19 @@ export interface SuiteNote {
   readonly training?: Readonly<Record<string, unknown>>
 }
 
+/** The note of a set whose coders, at least one, share ends and activation. */
+export function noteOf(coders: readonly Transcoder[], model: string, training?: Readonly<Record<string, unknown>>): SuiteNote {
+  const { activation, reads, writes } = coders[0]!
+  return {
+    format: 'transweld-suite', version: 1, model, activation, reads, writes, layers: coders.map(c => c.layer).sort((a, b) => a - b),
+    relu: activation.kind === 'topk' && activation.signed ? 'negative survivors of TopK are kept' : 'codes are max(p, 0): negative survivors of TopK become 0',
+    ...(training && { training }),
+  }
+}
+
 /** Writes a set; files that exist are replaced one by one, `transweld.json` last. */
-export async function writeCircuitTracer(folder: string, coders: readonly Transcoder[], about: { model: string, training?: Readonly<Record<string, unknown>> }): Promise<void> {
-  const first = coders[0]!, { activation } = first
+export async function writeCircuitTracer(folder: string, coders: readonly Transcoder[], note: SuiteNote): Promise<void> {
+  const { activation, reads, writes, model } = note
   for (const coder of coders) {
     const w = coder.weights
     const matrix = (t: Tensor): TensorToWrite => ({ dtype: 'F32', shape: [t.rows, t.columns], data: () => t.read() })
@@ -44,14 +54,9 @@ export async function writeCircuitTracer(folder: string, coders: readonly Transc
     })
   }
   await replaceFile(join(folder, 'config.yaml'), formatFlatYaml({
-    model_kind: 'transcoder_set', model_name: about.model, feature_input_hook: hookName(first.reads), feature_output_hook: hookName(first.writes),
+    model_kind: 'transcoder_set', model_name: model, feature_input_hook: hookName(reads), feature_output_hook: hookName(writes),
     activation: activation.kind, k: activation.kind === 'topk' ? activation.k : undefined, transcoders: coders.map(c => `layer_${c.layer}.safetensors`),
   }))
-  const note: SuiteNote = {
-    format: 'transweld-suite', version: 1, model: about.model, activation, reads: first.reads, writes: first.writes, layers: coders.map(c => c.layer),
-    relu: activation.kind === 'topk' && activation.signed ? 'negative survivors of TopK are kept' : 'codes are max(p, 0): negative survivors of TopK become 0',
-    ...(about.training && { training: about.training }),
-  }
   await replaceFile(join(folder, 'transweld.json'), JSON.stringify(note, null, 2) + '\n')
 }
 
