@@ -50,7 +50,7 @@ function declarations(source) {
 function exported(source) {
   const text = readFileSync(source, 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/[^\n]*/gm, '')
   const out = []
-  const lines = /export (?:type )?(?:\*|\{([^}]*)\}) from '([^']+)'|^export (?:async )?(?:function|class|const|interface|type) ([\w$]+)/gm
+  const lines = /export (?:type )?(?:\*|\{([^}]*)\}) from '([^']+)'|^export (?:async )?(?:function\*?|class|const|interface|type) ([\w$]+)/gm
   for (const match of text.matchAll(lines)) {
     const [, list, from, own] = match
     if (own) { out.push([own, source, own]); continue }
