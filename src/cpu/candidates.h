@@ -7,7 +7,8 @@
 namespace transweld::TRANSWELD_ISA { namespace {
 
 struct ScreenWork {
-  size_t *counts = nullptr, *home = nullptr;   // [chunk] candidates of a row, then its positives (kNowhere: handed back); place
+  size_t* counts = nullptr;                    // [chunk] candidates of a row, then its positives; kNowhere: handed back
+  size_t* home = nullptr;                      // [chunk] where its positives go
   size_t room = 0;                             // of a row's list
   uint32_t* index = nullptr;                   // [chunk][room + kSpill] ascending
   float* values = nullptr;                     // [chunk][room + kSpill] upper ends, then pre-activations
@@ -46,15 +47,23 @@ constexpr size_t kMostStrip = 132;   // groups whose sums are held, a multiple o
 // Lower ends that are kept before the limit is raised to the K-th of them.
 TW_INLINE size_t low_room(const EncodeCall& call) { return 2 * call.k + 16; }
 
-struct ScreenScratch { int32_t *codes, *sums; size_t stride; ScreenRow* rows; float *lower, *merged; int32_t* keys;
-                       uint32_t *merged_index, *order, *cursors; int64_t* wide; };
+struct ScreenScratch {              // of a worker
+  int32_t* codes;                   // [rows of a block][stride] words of x
+  int32_t* sums;                    // [kScreenRows][kMostStrip · 16]
+  size_t stride;
+  ScreenRow* rows;
+  float *lower, *merged;            // lower ends of a block's rows; one row's list
+  int32_t* keys;
+  uint32_t *merged_index, *order, *cursors;
+  int64_t* wide;
+};
 
 TW_INLINE ScreenScratch screen_scratch(Divider& d, const EncodeCall& call) {
   const size_t stride = (call.columns + 15) / 16 * 8 + 8, lows = low_room(call) + kSpill;
   const size_t longest = screen_room(call) + 6 * call.k + 64;   // of any list of one row, hands included
-  return {d.take<int32_t>((kRowBlock + kScreenRows) * stride), d.take<int32_t>(kScreenRows * kMostStrip * 16), stride, d.take<ScreenRow>(kRowBlock), d.take<float>(kRowBlock * lows), d.take<float>(longest),
-          d.take<int32_t>(longest), d.take<uint32_t>(longest), d.take<uint32_t>(call.k + 16),
-          d.take<uint32_t>(screen_chunk(call)), d.take<int64_t>(call.k + 16)};
+  return {d.take<int32_t>((kRowBlock + kScreenRows) * stride), d.take<int32_t>(kScreenRows * kMostStrip * 16), stride,
+          d.take<ScreenRow>(kRowBlock), d.take<float>(kRowBlock * lows), d.take<float>(longest), d.take<int32_t>(longest),
+          d.take<uint32_t>(longest), d.take<uint32_t>(call.k + 16), d.take<uint32_t>(screen_chunk(call)), d.take<int64_t>(call.k + 16)};
 }
 
 TW_INLINE ScreenWork screen_work(Divider& d, const EncodeCall& call, size_t rows) {
@@ -120,10 +129,11 @@ template <uint32_t kScreen> TW_INLINE lanes end_of(const Interval& i, const floa
 
 // A first L, so that few candidates have to be pruned later: the lower ends are dealt to at least 4·K hands, and the K-th
 // largest of the hands' best is at most the K-th largest of all. Fewer hands than K: none yet.
-template <uint32_t kScreen> TW_INLINE void first_limit(const EncodeCall& call, const ScreenWork& work, ScreenRow& row, size_t group, size_t groups,
-                                                       const int32_t* sums, const Bounds* bounds, int32_t* keys) {
+template <uint32_t kScreen> TW_INLINE void first_limit(const EncodeCall& call, const ScreenWork& work, ScreenRow& row, size_t group,
+                                                       size_t groups, const int32_t* sums, const Bounds* bounds, int32_t* keys) {
+  if ((group + groups) * 16 > call.features) groups--;   // whole groups only
   const size_t hands = (4 * call.k + 15) / 16 < groups ? (4 * call.k + 15) / 16 : groups;
-  if (hands * 16 < call.k || (group + groups) * 16 > call.features) return;
+  if (hands * 16 < call.k) return;
   float best[16];
   for (size_t h = 0; h < hands; h++) {
     lanes most = splat(-__builtin_inff());
@@ -152,8 +162,9 @@ static inline __attribute__((noinline)) void settle(const EncodeCall& call, cons
 
 // One row against a strip of groups. Appending is unconditional: candidates are frequent enough that a branch on them, which
 // nobody can predict, costs more than two compressing stores.
-template <uint32_t kScreen, bool kPositive> TW_INLINE void scan_strip(const EncodeCall& call, const ScreenWork& work, ScreenRow& row, size_t group,
-                                                                      size_t groups, const int32_t* sums, const Bounds* bounds, size_t lows, int32_t* keys) {
+template <uint32_t kScreen, bool kPositive>
+TW_INLINE void scan_strip(const EncodeCall& call, const ScreenWork& work, ScreenRow& row, size_t group, size_t groups, const int32_t* sums,
+                          const Bounds* bounds, size_t lows, int32_t* keys) {
   size_t count = row.count, low = row.lows;
   float limit = row.limit;
   uint32_t* const index = row.index;
@@ -194,8 +205,8 @@ TW_INLINE size_t strip_groups(size_t words) {
   return groups < kScreenGroups ? kScreenGroups : groups < kMostStrip ? groups : kMostStrip;
 }
 
-template <uint32_t kScreen> static void screen_block(const EncodeCall& call, const ScreenWork& work, size_t from, size_t first, size_t count,
-                                              const ScreenScratch& s) {
+template <uint32_t kScreen>
+static void screen_block(const EncodeCall& call, const ScreenWork& work, size_t from, size_t first, size_t count, const ScreenScratch& s) {
   const size_t lows = low_room(call), words = shadow_words(kScreen, call.columns), groups = (call.features + 15) / 16;
   const size_t padded = (count + kScreenRows - 1) / kScreenRows * kScreenRows, strip = strip_groups(words);
   for (size_t r = 0; r < count; r++) {

@@ -16,13 +16,15 @@ TW_INLINE size_t top_room(size_t k, size_t features) {
   return room < features + 16 ? room : features + 16;
 }
 
-// Rows of an item: as many as the second cache holds (and 4 MB of lists, where K is large), in a number of items that the
-// threads can share evenly.
+// Rows of an item, at most: what the second cache holds, and 4 MB of lists where K is large.
+TW_INLINE size_t plain_most(const EncodeCall& call) {
+  const size_t x = 512 * 1024 / (call.columns * sizeof(float) + 1), lists = (4u << 20) / (top_room(call.k, call.features) * 8);
+  const size_t most = x < 64 ? 64 : x > kRowBlock ? kRowBlock : x / kTileRows * kTileRows;
+  return most < lists ? most : lists < 8 ? 8 : lists;
+}
+// Rows of an item, for a number of items that the threads share evenly.
 TW_INLINE size_t plain_block(const EncodeCall& call, size_t rows) {
-  const size_t crew = threads(call.context), lists = (4u << 20) / (top_room(call.k, call.features) * 8);
-  size_t most = 512 * 1024 / (call.columns * sizeof(float) + 1);
-  most = most < 64 ? 64 : most > kRowBlock ? kRowBlock : most;
-  most = most < lists ? most : lists < 8 ? 8 : lists;
+  const size_t crew = threads(call.context), most = plain_most(call);
   const size_t rounds = rows ? (rows + most * crew - 1) / (most * crew) : 1;
   const size_t share = (rows + rounds * crew - 1) / (rounds * crew);
   const size_t block = (share + kTileRows - 1) / kTileRows * kTileRows;
@@ -127,7 +129,8 @@ TW_INLINE size_t positives(const float* p, size_t first, size_t width, const Enc
   return n;
 }
 
-static inline __attribute__((unused)) void plain_positive_block(const EncodeCall& call, Gathered& g, size_t item, Arena& arena, float* panel) {
+static inline __attribute__((unused)) void plain_positive_block(const EncodeCall& call, Gathered& g, size_t item, Arena& arena,
+                                                               float* panel) {
   const size_t from = item * g.block, rows = g.rows - from < g.block ? g.rows - from : g.block;
   float values[kPanel + 16];
   uint32_t index[kPanel + 16];

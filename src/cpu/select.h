@@ -25,10 +25,19 @@ TW_INLINE void rank_keys(const float* values, size_t count, int32_t* keys) {
   for (size_t i = count; i % 16; i++) keys[i] = INT32_MIN;
 }
 
+#if defined(__AVX512F__)
+// GCC 12 may keep a mask as 16 bits in memory and read 32 of them back: the upper ones are then someone else's.
+TW_INLINE uint32_t mask_bits(__mmask16 mask) {
+  uint32_t bits;
+  __asm__("kmovw %1, %0" : "=r"(bits) : "k"(mask));
+  return bits;
+}
+#endif
+
 // A bit for each of sixteen keys above `edge`.
 TW_INLINE uint32_t keys_above(const int32_t* keys, int32_t edge) {
 #if defined(__AVX512F__)
-  return _mm512_cmpgt_epi32_mask(_mm512_loadu_si512(keys), _mm512_set1_epi32(edge));
+  return mask_bits(_mm512_cmpgt_epi32_mask(_mm512_loadu_si512(keys), _mm512_set1_epi32(edge)));
 #else
   uint32_t pass = 0;
 #if defined(__AVX2__)
@@ -72,13 +81,15 @@ static inline __attribute__((unused)) int32_t kth_key(const int32_t* keys, size_
     last = INT32_MAX;
     for (size_t i = 0; i < (count + 15) / 16 * 16; i++) last = keys[i] >= low && keys[i] < last ? keys[i] : last;
   }
-  above = last == INT32_MAX ? 0 : count_above(keys, count, last);
+  above = count_above(keys, count, last);
   return last;
 }
 
 // A bit for each lane that compares so with `limit`. NaN passes the two negations, and everything passes with a NaN limit.
 #if defined(__AVX512F__)
-template <int kRelation> TW_INLINE uint32_t compare(lanes v, float limit) { return _mm512_cmp_ps_mask(v.part[0], _mm512_set1_ps(limit), kRelation); }
+template <int kRelation> TW_INLINE uint32_t compare(lanes v, float limit) {
+  return mask_bits(_mm512_cmp_ps_mask(v.part[0], _mm512_set1_ps(limit), kRelation));
+}
 #elif defined(__AVX2__)
 template <int kRelation> TW_INLINE uint32_t compare(lanes v, float limit) {
   const __m256 l = _mm256_set1_ps(limit);
@@ -113,7 +124,8 @@ TW_INLINE void append(uint32_t pass, lanes v, float* values) {
 TW_INLINE void append_from(uint32_t pass, uint32_t first, uint32_t* index) {   // lane i stands for first + i
 #if defined(__AVX512F__)
   const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  _mm512_storeu_si512(index, _mm512_maskz_compress_epi32(static_cast<__mmask16>(pass), _mm512_add_epi32(lane, _mm512_set1_epi32(static_cast<int>(first)))));
+  const __m512i features = _mm512_add_epi32(lane, _mm512_set1_epi32(static_cast<int>(first)));
+  _mm512_storeu_si512(index, _mm512_maskz_compress_epi32(static_cast<__mmask16>(pass), features));
 #else
   for (; pass; pass &= pass - 1) *index++ = first + static_cast<uint32_t>(__builtin_ctz(pass));
 #endif
@@ -127,7 +139,7 @@ TW_INLINE void append(uint32_t pass, const uint32_t* features, uint32_t* index) 
 }
 // The lanes of the k best among sixteen: all above `last`, and of those equal to it the first `ties`, which it counts down.
 TW_INLINE uint32_t best_lanes(const int32_t* keys, int32_t last, size_t& ties) {
-  uint32_t best = last == INT32_MAX ? 0 : keys_above(keys, last);
+  uint32_t best = keys_above(keys, last);
   if (ties) {
     for (uint32_t equal = keys_above(keys, last - 1) & ~best; equal && ties; equal &= equal - 1, ties--) best |= equal & -equal;
   }
@@ -177,7 +189,7 @@ struct Top {
 // Order of a finished list (its features ascending): order[r] = place of rank r. By counting for short lists, for long
 // ones by a heap. `wide` holds count + 8 numbers: ranking key above, complement of the place below, so all differ.
 static inline __attribute__((unused)) void rank_order(const float* values, size_t count, int64_t* wide, uint32_t* order) {
-  for (size_t i = 0; i < count; i++) wide[i] = static_cast<int64_t>(rank_key(values[i])) * (int64_t{1} << 32) + static_cast<int64_t>(UINT32_MAX - i);
+  for (size_t i = 0; i < count; i++) wide[i] = rank_key(values[i]) * (int64_t{1} << 32) + static_cast<int64_t>(UINT32_MAX - i);
   if (count <= 256) {
     const size_t padded = (count + 7) & ~size_t{7};
     for (size_t i = count; i < padded; i++) wide[i] = INT64_MIN;

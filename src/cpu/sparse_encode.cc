@@ -18,8 +18,6 @@ uint64_t nanoseconds() {
 
 // Everything a chunk of rows works in: one scratch block, divided.
 struct Work {
-  size_t rows;              // of a chunk, at most
-  bool screened;
   uintptr_t workers;        // a part of worker_bytes each
   size_t worker_bytes;
   uint32_t* list;           // [rows] rows of the plain product
@@ -31,14 +29,12 @@ struct Work {
 
 constexpr size_t kChunk = 4096;
 
-Work divide(Divider& d, const EncodeCall& call, size_t rows, bool screened) {
+Work divide(Divider& d, const EncodeCall& call, size_t rows, [[maybe_unused]] bool screened) {
   Work work{};
   const unsigned crew = threads(call.context);
-  work.rows = rows;
-  work.screened = screened;
   Divider one;              // what a worker needs for whatever it is given
   if (call.positive) one.take<float>(kRowBlock * kPanel);
-  else top_scratch(one, plain_block(call, rows), call.k, top_room(call.k, call.features));
+  else top_scratch(one, rows < plain_most(call) ? rows + kTileRows : plain_most(call), call.k, top_room(call.k, call.features));
   work.worker_bytes = one.used;
 #if defined(__AVX2__)
   Divider other;
@@ -87,14 +83,15 @@ void gather(const EncodeCall& call, Work& work, size_t rows) {
   memset(g.counts, 0, rows * sizeof(size_t));
   for (size_t i = 0; i < items * g.panels; i++) g.begins[i] = kNowhere;
   each(call.context, items, [&](size_t item, unsigned worker) {
-    plain_positive_block(call, g, item, work.arena, reinterpret_cast<float*>(work.workers + worker * work.worker_bytes));
+    Divider d{work.workers + worker * work.worker_bytes};
+    plain_positive_block(call, g, item, work.arena, d.take<float>(kRowBlock * kPanel));
   });
 }
 
 void place(const EncodeCall& call, const Work& work) {
   each(call.context, plain_items(work.gathered.rows, work.gathered.block), [&](size_t item, unsigned worker) {
-    place_positive_block(call, work.gathered, item, work.arena, work.home,
-                         reinterpret_cast<float*>(work.workers + worker * work.worker_bytes));
+    Divider d{work.workers + worker * work.worker_bytes};
+    place_positive_block(call, work.gathered, item, work.arena, work.home, d.take<float>(kRowBlock * kPanel));
   });
 }
 
@@ -119,7 +116,8 @@ tw_status checked(tw_context* context, const tw_sparse_encode_args& a) {
   check.that(a.rule <= TW_RULE_POSITIVE, "TOPK or POSITIVE", "rule", a.rule).that(a.screen <= TW_SCREEN_INT8, "a known screen", "screen", a.screen);
   check.that(ragged == positive, positive ? "starts of a ragged pattern" : "a fixed pattern", "codes", ragged);
   check.that(N <= UINT32_MAX && F <= UINT32_MAX, "fewer than 2^32 rows", "x and weight", N > F ? N : F);
-  check.view("codes.index", a.codes.index, {TW_U32, positive ? 1 : N, kAny}).view("z", a.z, {TW_F32, positive ? 1 : N, a.codes.index.columns});
+  check.view("codes.index", a.codes.index, {TW_U32, positive ? 1 : N, kAny});
+  check.view("z", a.z, {TW_F32, positive ? 1 : N, a.codes.index.columns});
   if (positive) check.view("codes.starts", a.codes.starts, {TW_U64, 1, N + 1});
   if (check.status) return check.status;
   uint64_t features = F;
@@ -160,11 +158,14 @@ tw_status sparse_encode(tw_context* context, const tw_sparse_encode_args& a) {
       const size_t count = call.rows - from < rows ? call.rows - from : rows;
       size_t plain = 0;
 #if defined(__AVX2__)
-      if (screened) plain = screen_chunk_rows(call, work.screen, from, count, work.workers, work.worker_bytes, work.list);
+      if (screened) {
+        plain = screen_chunk_rows(call, work.screen, from, count, work.workers, work.worker_bytes, work.list);
+        candidates += work.screen.evaluated;
+      }
 #endif
       if (!screened) for (; plain < count; plain++) work.list[plain] = static_cast<uint32_t>(from + plain);
-      candidates += work.screen.evaluated;
       exceptions += plain;
+      screened = screened && 2 * plain <= count;   // where most lists overflow, the next chunk is spared the attempt
       if (!call.positive) {
         plain_top(call, work, plain);
         continue;
@@ -177,9 +178,8 @@ tw_status sparse_encode(tw_context* context, const tw_sparse_encode_args& a) {
       }
       place(call, work);
 #if defined(__AVX2__)
-      if (screened) screen_place(call, work.screen, count);
+      if (plain < count) screen_place(call, work.screen, count);
 #endif
-      screened &= 2 * plain <= count;   // lists that overflow in most rows: the next chunk saves the trouble
     }
   } else if (call.positive) {
     for (size_t n = 0; n < call.rows; n++) starts.give(n, 0);
