@@ -17,7 +17,7 @@ export interface Schedule {
  *
  * @example
  * import { rateAt } from 'transweld'
- * console.log(rateAt({ peak: 2e-3, steps: 244, warmUp: 50, decay: 0.2 }, 0)) // 4e-5
+ * console.log(rateAt({ peak: 2e-3, steps: 244, warmUp: 50, decay: 0.2 }, 0))   // 0.00004
  */
 export function rateAt({ peak, steps, warmUp, decay }: Schedule, step: number): number {
   const up = warmUp > 0 ? Math.min(1, (step + 1) / warmUp) : 1

@@ -26,7 +26,17 @@ export interface TensorReader {
   close(): Promise<void>
 }
 
-/** One open safetensors file. */
+/**
+ * One open safetensors file. Names, dtypes and shapes are known at once; bytes are read when they are asked for.
+ *
+ * @example
+ * import { openSafetensors } from 'transweld'
+ * await using file = await openSafetensors('examples/codelm/model.safetensors')
+ * const { dtype, shape } = file.entry('transformer.wte.weight')
+ * console.log(file.names.length, dtype, shape)   // 52 BF16 [ 4096, 192 ]
+ * const { data } = await file.readFloat32('transformer.wte.weight')
+ * console.log(data.length)   // 786432
+ */
 export class SafetensorsFile implements TensorReader {
   readonly path: string
   /** The strings of `__metadata__`. */
@@ -47,6 +57,10 @@ export class SafetensorsFile implements TensorReader {
 
   has(name: string): boolean { return this.#tensors.has(name) }
 
+  /**
+   * dtype, shape and place of a tensor; no byte of it is read.
+   * @throws TransweldError ERR_FORMAT for a name that the file does not hold, with the nearest that it does.
+   */
   entry(name: string): TensorEntry {
     const entry = this.#tensors.get(name)
     if (entry !== undefined) return entry
@@ -54,7 +68,10 @@ export class SafetensorsFile implements TensorReader {
     throw new TransweldError('ERR_FORMAT', `${this.path} holds no tensor ${JSON.stringify(name)}${near === undefined ? '' : `; the nearest name is ${JSON.stringify(near)}`}`)
   }
 
-  /** The bytes of a tensor, read in slices. */
+  /**
+   * The bytes of a tensor, read in slices.
+   * @throws TransweldError ERR_FORMAT, ERR_FILE, ERR_UNSUPPORTED, ERR_OUT_OF_MEMORY; ERR_DISPOSED after `close`.
+   */
   async read(name: string): Promise<RawTensor> {
     const { dtype, shape, start, end } = this.#readable(name)
     const bytes = allocate(end - start, name)
@@ -64,7 +81,7 @@ export class SafetensorsFile implements TensorReader {
 
   /**
    * An F32, F16 or BF16 tensor as f32; the conversion is exact. With `finite` (default true) NaN and infinities are refused.
-   * @throws TransweldError ERR_NOT_FINITE naming tensor and index; ERR_UNSUPPORTED for a dtype that f32 cannot hold exactly.
+   * @throws TransweldError ERR_NOT_FINITE naming tensor and index; ERR_UNSUPPORTED for a dtype that f32 cannot hold exactly; and as `read`.
    */
   async readFloat32(name: string, options: { finite?: boolean } = {}): Promise<FloatTensor> {
     const { dtype, shape, start, end } = this.#readable(name)
@@ -140,7 +157,20 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   return readHeader(await openSource(path))
 }
 
-/** The same checks and reads on bytes in memory. `label` names them in errors. */
+/**
+ * The same checks and reads on bytes in memory. `label` names them in errors.
+ *
+ * @throws TransweldError ERR_FORMAT if the bytes are damaged, ERR_INVALID_ARGUMENT if they are no Uint8Array.
+ * @example
+ * import { parseSafetensors } from 'transweld'
+ * const header = new TextEncoder().encode('{"gain":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}')
+ * const bytes = new Uint8Array(8 + header.length + 8)
+ * bytes[0] = header.length   // a u64, little-endian
+ * bytes.set(header, 8)
+ * bytes.set(new Uint8Array(new Float32Array([0.5, -1]).buffer), 8 + header.length)
+ * const file = await parseSafetensors(bytes)
+ * console.log(await file.readFloat32('gain'))   // { shape: [ 2 ], data: Float32Array(2) [ 0.5, -1 ] }
+ */
 export async function parseSafetensors(bytes: Uint8Array, label = 'the safetensors bytes'): Promise<SafetensorsFile> {
   if (!(bytes instanceof Uint8Array)) throw invalid('bytes', 'a Uint8Array', bytes)
   return readHeader(memorySource(bytes, label))

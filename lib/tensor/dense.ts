@@ -23,8 +23,9 @@ export interface Matmul {
 const MATMUL = op('matmul', 'a', 'b', 'bias', 'contract', 'activation', 'c', 'accumulate')
 
 /**
- * The dense product with bias and activation. Throws what `sparseEncode` throws.
+ * The dense product with bias and activation: c = activation(a · bᵀ + bias).
  *
+ * @throws TransweldError as `sparseEncode` does.
  * @example
  * import { matmul, openDevice } from 'transweld'
  * using device = openDevice('cpu')
@@ -32,7 +33,7 @@ const MATMUL = op('matmul', 'a', 'b', 'bias', 'contract', 'activation', 'c', 'ac
  * using b = device.from(new Float32Array([3, 4, 5, 6]), 2, 2)
  * using c = device.tensor('f32', 1, 2)
  * matmul({ a, b, c })
- * console.log(await c.read())   // Float32Array [ 11, 17 ]
+ * console.log(await c.read())   // Float32Array(2) [ 11, 17 ]
  */
 export function matmul(args: Matmul): void {
   begin(MATMUL, args)
@@ -59,7 +60,20 @@ export interface EmbedRows {
 
 const EMBED_ROWS = op('embed_rows', 'ids', 'table', 'places', 'positions', 'out')
 
-/** out[n] = table[ids[n]] + positions[places[n]]. Throws what `sparseEncode` throws. */
+/**
+ * out[n] = table[ids[n]] + positions[places[n]]. An id or a place beyond its table is found when `out` is read.
+ *
+ * @throws TransweldError as `sparseEncode` does.
+ * @example
+ * import { embedRows, openDevice } from 'transweld'
+ * using device = openDevice('cpu')
+ * using table = device.from(new Float32Array([1, 2, 3, 4, 5, 6]), 3, 2)
+ * using positions = device.from(new Float32Array([10, 10, 20, 20]), 2, 2)
+ * using ids = device.from(new Uint32Array([2, 0]), 1, 2), places = device.from(new Uint32Array([0, 1]), 1, 2)
+ * using out = device.tensor('f32', 2, 2)
+ * embedRows({ ids, table, places, positions, out })
+ * console.log(await out.read())   // Float32Array(4) [ 15, 16, 21, 22 ]
+ */
 export function embedRows(args: EmbedRows): void {
   begin(EMBED_ROWS, args)
   const { ids, table, places, positions, out } = args
@@ -77,14 +91,26 @@ export interface Norm {
   /** f32 [N, D] */ x: Tensor
   /** f32 [1, D] */ gain: Tensor
   /** f32 [1, D] */ bias?: Tensor | undefined
-  /** Added to the variance. */ epsilon: number
+  /** Added to the variance: 1e-5 in GPT-2. No default. */ epsilon: number
   /** Out, f32 [N, D]: before gain and bias. */ normalised?: Tensor | undefined
   /** Out, f32 [N, D]. */ out: Tensor
 }
 
 const NORM = op('norm', 'x', 'gain', 'bias', 'epsilon', 'normalised', 'out')
 
-/** Layer norm. Throws what `sparseEncode` throws. */
+/**
+ * Layer norm: out[n] = (x[n] − mean) / √(variance + epsilon) · gain + bias, mean and variance over the D columns of a row.
+ *
+ * @throws TransweldError as `sparseEncode` does.
+ * @example
+ * import { norm, openDevice } from 'transweld'
+ * using device = openDevice('cpu')
+ * using x = device.from(new Float32Array([1, 3]), 1, 2)
+ * using gain = device.from(new Float32Array([2, 2]), 1, 2), bias = device.from(new Float32Array([10, 10]), 1, 2)
+ * using out = device.tensor('f32', 1, 2)
+ * norm({ x, gain, bias, epsilon: 0, out })
+ * console.log(await out.read())   // Float32Array(2) [ 8, 12 ]
+ */
 export function norm(args: Norm): void {
   begin(NORM, args)
   const { x, gain, bias, epsilon, normalised, out } = args
@@ -104,13 +130,25 @@ export interface Attend {
   v: Tensor
   /** u32 [1, B + 1], from 0 to N: rows starts[b] … starts[b + 1] − 1 are one sequence. */ starts: Tensor
   /** H */ heads: number
-  /** Factor of the scores. */ scale: number
+  /** Factor of the scores: 1/√width as a rule. No default. */ scale: number
   /** Out, f32 [N, H · width]. */ out: Tensor
 }
 
 const ATTEND = op('attend', 'q', 'k', 'v', 'starts', 'heads', 'scale', 'out')
 
-/** Causal attention of packed sequences; no [T, T] matrix is kept. Throws what `sparseEncode` throws. */
+/**
+ * Causal attention of packed sequences: a row sees itself and the rows before it in its sequence. No [T, T] matrix is kept.
+ *
+ * @throws TransweldError as `sparseEncode` does.
+ * @example
+ * import { attend, openDevice } from 'transweld'
+ * using device = openDevice('cpu')
+ * using q = device.from(new Float32Array(3), 3, 1), k = device.from(new Float32Array(3), 3, 1)   // equal scores: means
+ * using v = device.from(new Float32Array([1, 3, 10]), 3, 1)
+ * using starts = device.from(new Uint32Array([0, 2, 3]), 1, 3), out = device.tensor('f32', 3, 1)   // rows 0 and 1; row 2
+ * attend({ q, k, v, starts, heads: 1, scale: 1, out })
+ * console.log(await out.read())   // Float32Array(3) [ 1, 2, 10 ]
+ */
 export function attend(args: Attend): void {
   begin(ATTEND, args)
   const { q, k, v, starts, heads, scale, out } = args
@@ -129,7 +167,7 @@ export function attend(args: Attend): void {
 /** Arguments of {@link tokenLoss}. */
 export interface TokenLoss {
   /** f32 [N, V] */ logits: Tensor
-  /** u32 [1, N], each below V, or 0xFFFFFFFF for none. */ targets: Tensor
+  /** u32 [1, N], each below V, or 0xFFFFFFFF for none: its loss is 0. */ targets: Tensor
   /** f32 [N, V]: logits that kl compares with. */ reference?: Tensor | undefined
   /** Out, f32 [1, N]: −log p of the target, in nats. */ loss: Tensor
   /** Out, f32 [1, N]: Σ q (log q − log p), q of the reference. */ kl?: Tensor | undefined
@@ -137,7 +175,19 @@ export interface TokenLoss {
 
 const TOKEN_LOSS = op('token_loss', 'logits', 'targets', 'reference', 'loss', 'kl')
 
-/** Next-token loss, and the divergence from reference logits. Throws what `sparseEncode` throws. */
+/**
+ * Next-token loss of each row, and the divergence from reference logits; both in nats.
+ *
+ * @throws TransweldError as `sparseEncode` does; ERR_INVALID_ARGUMENT for `kl` without `reference`.
+ * @example
+ * import { openDevice, tokenLoss } from 'transweld'
+ * using device = openDevice('cpu')
+ * using logits = device.from(new Float32Array([0, Math.log(3)]), 1, 2)   // p = 1/4 and 3/4
+ * using reference = device.from(new Float32Array([0, 0]), 1, 2), targets = device.from(new Uint32Array([1]), 1, 1)
+ * using loss = device.tensor('f32', 1, 1), kl = device.tensor('f32', 1, 1)
+ * tokenLoss({ logits, targets, reference, loss, kl })
+ * console.log((await loss.read())[0]!.toFixed(4), (await kl.read())[0]!.toFixed(4))   // 0.2877 0.1438
+ */
 export function tokenLoss(args: TokenLoss): void {
   begin(TOKEN_LOSS, args)
   const { logits, targets, reference, loss, kl } = args

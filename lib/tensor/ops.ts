@@ -53,7 +53,8 @@ const SPARSE_ENCODE = op('sparse_encode', 'x', 'weight', 'bias', 'subset', 'shad
  * Dense rows to codes: p = x · weightᵀ + bias is never stored. "topk" keeps the K largest p of a row in rank order (NaN first,
  * ties to the lower feature), "positive" all p > 0 in ascending order. Where a ragged pattern is too small, counts[0] says what is needed.
  *
- * @throws TransweldError ERR_SHAPE_MISMATCH, ERR_INVALID_ARGUMENT (K > F, screen without shadow), ERR_DEVICE_MISMATCH, ERR_DISPOSED.
+ * @throws TransweldError ERR_SHAPE_MISMATCH for shapes or dtypes that do not fit, ERR_INVALID_ARGUMENT (K > F, screen without shadow),
+ * ERR_UNKNOWN_OPTION, ERR_DEVICE_MISMATCH, ERR_DISPOSED; what only the numbers show is thrown where an output is read.
  * @example
  * import { openDevice, patternFixed, sparseEncode } from 'transweld'
  * using device = openDevice('cpu')
@@ -62,7 +63,7 @@ const SPARSE_ENCODE = op('sparse_encode', 'x', 'weight', 'bias', 'subset', 'shad
  * using codes = patternFixed(device, 1, 1, 3)
  * using z = codes.plane(), counts = device.tensor('u64', 1, 4)
  * sparseEncode({ x, weight, rule: 'topk', codes, z, counts })
- * console.log(await codes.index.read(), await z.read())   // Uint32Array [ 2 ] Float32Array [ 3 ]
+ * console.log(await codes.index.read(), await z.read())   // Uint32Array(1) [ 2 ] Float32Array(1) [ 3 ]
  */
 export function sparseEncode(args: SparseEncode): void {
   begin(SPARSE_ENCODE, args)
@@ -102,7 +103,19 @@ export interface SparseDecode {
 
 const SPARSE_DECODE = op('sparse_decode', 'codes', 'z', 'weight', 'bias', 'out', 'accumulate')
 
-/** Codes to dense rows: out[n] = Σ z · weight[feature] + bias. Errors as {@link sparseEncode}. */
+/**
+ * Codes to dense rows: out[n] = Σ z · weight[feature] + bias, over the positions of row n in stored order.
+ *
+ * @throws TransweldError as {@link sparseEncode} does.
+ * @example
+ * import { openDevice, patternFixed, sparseDecode } from 'transweld'
+ * using device = openDevice('cpu')
+ * using codes = patternFixed(device, 1, 2, 3), z = device.from(new Float32Array([3, 1]), 1, 2)
+ * codes.index.write(new Uint32Array([2, 0]))
+ * using weight = device.from(new Float32Array([1, 0, 0, 1, 1, 1]), 3, 2), out = device.tensor('f32', 1, 2)
+ * sparseDecode({ codes, z, weight, out })   // 3 · [1, 1] + 1 · [1, 0]
+ * console.log(await out.read())             // Float32Array(2) [ 4, 3 ]
+ */
 export function sparseDecode(args: SparseDecode): void {
   begin(SPARSE_DECODE, args)
   const { codes, z, weight, bias, out, accumulate = false } = args
@@ -129,7 +142,20 @@ export interface SparseSample {
 
 const SPARSE_SAMPLE = op('sparse_sample', 'codes', 'g', 'weight', 'gate', 'norms', 'penalty', 'out', 'penaltySum')
 
-/** Dot products at code positions alone: out = g[n] · weight[feature] + penalty · norms[feature]. Errors as {@link sparseEncode}. */
+/**
+ * Dot products at code positions alone: out = g[n] · weight[feature] + penalty · norms[feature]. With the gradient
+ * of what was decoded for g, it is that of z.
+ *
+ * @throws TransweldError as {@link sparseEncode} does; ERR_INVALID_ARGUMENT for a penalty without norms.
+ * @example
+ * import { openDevice, patternFixed, sparseSample } from 'transweld'
+ * using device = openDevice('cpu')
+ * using codes = patternFixed(device, 1, 2, 3), g = device.from(new Float32Array([10, 20]), 1, 2)
+ * codes.index.write(new Uint32Array([2, 0]))
+ * using weight = device.from(new Float32Array([1, 0, 0, 1, 1, 1]), 3, 2), out = codes.plane()
+ * sparseSample({ codes, g, weight, out })
+ * console.log(await out.read())   // Float32Array(2) [ 30, 10 ]
+ */
 export function sparseSample(args: SparseSample): void {
   begin(SPARSE_SAMPLE, args)
   const { codes, g, weight, gate, norms, penalty = 0, out, penaltySum } = args
@@ -160,7 +186,21 @@ export interface FeatureMajor {
 
 const FEATURE_MAJOR = op('feature_major', 'codes', 'z', 'codeRows', 'features', 'featureStarts', 'rows', 'slots', 'fired', 'since')
 
-/** The positions of codes regrouped by feature, once a step; every scatter reads them. Errors as {@link sparseEncode}. */
+/**
+ * The positions of codes regrouped by feature, once a step; every scatter reads them. Feature f has the positions featureStarts[f] …
+ * featureStarts[f + 1] − 1 of `rows` and `slots`.
+ *
+ * @throws TransweldError as {@link sparseEncode} does; ERR_INVALID_ARGUMENT for `fired` or `since` without z.
+ * @example
+ * import { featureMajor, openDevice, patternFixed } from 'transweld'
+ * using device = openDevice('cpu')
+ * using codes = patternFixed(device, 2, 2, 3)
+ * codes.index.write(new Uint32Array([2, 0, 2, 1]))   // row 0: features 2 and 0; row 1: features 2 and 1
+ * using featureStarts = device.tensor('u64', 1, 4), rows = device.tensor('u32', 1, 4), slots = device.tensor('u32', 1, 4)
+ * featureMajor({ codes, featureStarts, rows, slots })
+ * console.log(await featureStarts.read())               // BigUint64Array(4) [ 0n, 1n, 2n, 4n ]
+ * console.log(await rows.read(), await slots.read())    // Uint32Array(4) [ 0, 1, 0, 1 ] Uint32Array(4) [ 1, 3, 0, 2 ]
+ */
 export function featureMajor(args: FeatureMajor): void {
   begin(FEATURE_MAJOR, args)
   const { codes, z, featureStarts, rows, slots, fired, since } = args
@@ -219,7 +259,19 @@ const TERM_NAMES = [0, 1, 2, 3].map(i => ['featureStarts', 'rows', 'slots', 'pla
 
 /**
  * codesᵀ × dense, ending in an update: the gradient of a weight [F, D] is never stored, each of its rows goes straight into
- * Adam (mode "adam"), or is written out (mode "gradient"). Errors as {@link sparseEncode}.
+ * Adam (mode "adam"), or is written out (mode "gradient").
+ *
+ * @throws TransweldError as {@link sparseEncode} does; ERR_INVALID_ARGUMENT for other than 1 to 4 terms, or mode "adam" without its scalars.
+ * @example
+ * import { featureMajor, openDevice, patternFixed, sparseScatter } from 'transweld'
+ * using device = openDevice('cpu')
+ * using codes = patternFixed(device, 2, 1, 2), z = device.from(new Float32Array([2, 3]), 2, 1)
+ * codes.index.write(new Uint32Array([1, 1]))   // both rows have feature 1
+ * using featureStarts = device.tensor('u64', 1, 3), rows = device.tensor('u32', 1, 2), slots = device.tensor('u32', 1, 2)
+ * featureMajor({ codes, featureStarts, rows, slots })
+ * using dense = device.from(new Float32Array([1, 10, 100, 1000]), 2, 2), gradient = device.tensor('f32', 2, 2)
+ * sparseScatter({ terms: [{ featureStarts, rows, slots, plane: z, dense }], mode: 'gradient', gradient })
+ * console.log(await gradient.read())   // Float32Array(4) [ 0, 0, 302, 3020 ]
  */
 export function sparseScatter(args: SparseScatter): void {
   begin(SPARSE_SCATTER, args)
@@ -281,7 +333,23 @@ export interface ScreenRows {
 
 const SCREEN_ROWS = op('screen_rows', 'weight', 'screen', 'shadow')
 
-/** The low-precision copy of a weight with its certificate, in the device's own layout. Errors as {@link sparseEncode}. */
+/**
+ * The low-precision copy of a weight with its certificate, in the device's own layout, for `sparseEncode` with the same screen.
+ *
+ * @throws TransweldError as {@link sparseEncode} does; ERR_UNSUPPORTED, where `shadow` is read, if the device has no such screen.
+ * @example
+ * import { fillRandom, openDevice, patternFixed, screenBytes, screenRows, sparseEncode } from 'transweld'
+ * using device = openDevice('cpu')
+ * using weight = device.tensor('f32', 512, 64), x = device.tensor('f32', 4, 64)
+ * for (const [seed, out] of [weight, x].entries()) fillRandom({ out, distribution: 'normal', seed, low: 0, high: 1 })
+ * const screen = screenBytes(device, 'int8', 512, 64) > 0 ? 'int8' : 'none'   // an x86 processor before AVX2 has none
+ * using shadow = device.tensor('i8', 1, screenBytes(device, screen, 512, 64))
+ * if (screen === 'int8') screenRows({ weight, screen, shadow })
+ * using codes = patternFixed(device, 4, 8, 512), z = codes.plane(), counts = device.tensor('u64', 1, 4)
+ * sparseEncode({ x, weight, screen, shadow, rule: 'topk', codes, z, counts })
+ * const [needed, evaluatedAgain] = await counts.read()   // of 4 · 512 products
+ * console.log(needed, evaluatedAgain! < 512n)            // 32n true
+ */
 export function screenRows(args: ScreenRows): void {
   begin(SCREEN_ROWS, args)
   word('screen', args.screen, SCREENS)
@@ -290,7 +358,16 @@ export function screenRows(args: ScreenRows): void {
   send()
 }
 
-/** Bytes of the low-precision copy of a weight [rows, columns]; 0 where the device has no such screen. */
+/**
+ * Bytes of the low-precision copy of a weight [rows, columns]; 0 for "none" and where the device has no such screen.
+ *
+ * @throws TransweldError ERR_INVALID_ARGUMENT for another screen, or rows or columns that are no integers of at least 0; ERR_DISPOSED.
+ * @example
+ * import { openDevice, screenBytes } from 'transweld'
+ * using device = openDevice('cpu')
+ * // What this processor has: no screen before AVX2, both with AVX-512 BF16.
+ * console.log((['bf16', 'int8'] as const).filter(screen => screenBytes(device, screen, 2048, 192) > 0))
+ */
 export function screenBytes(device: Device, screen: Screen, rows: number, columns: number): number {
   if (!(device instanceof Device)) throw invalid('device of screenBytes', 'a Device', device)
   if (device.isDisposed) throw new TransweldError('ERR_DISPOSED', 'expected an open device for screenBytes but received one that was disposed')

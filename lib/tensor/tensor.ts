@@ -32,7 +32,7 @@ const numbers = new Float64Array(6)
  * import { openDevice } from 'transweld'
  * using device = openDevice('cpu')
  * using x = device.from(new Float32Array([1, 2, 3, 4]), 2, 2)
- * console.log(await x.view(1, 2).read())   // Float32Array [ 3, 4 ]
+ * console.log(await x.view(1, 2).read())   // Float32Array(2) [ 3, 4 ]
  */
 export class Tensor<D extends Dtype = Dtype> {
   readonly device: Device

@@ -24,7 +24,18 @@ export interface ReconLoss {
 
 const RECON_LOSS = op('recon_loss', 'y', 'yHat', 'loss', 'weight', 'varianceOf', 'dy', 'stats', 'ok')
 
-/** How far a reconstruction is off, and its gradient. Throws what `sparseEncode` throws. */
+/**
+ * How far a reconstruction is off, and its gradient: for "fvu" S/V, the fraction of variance unexplained, for "sumMse" S/N.
+ *
+ * @throws TransweldError as `sparseEncode` does.
+ * @example
+ * import { openDevice, reconLoss } from 'transweld'
+ * using device = openDevice('cpu')
+ * using y = device.from(new Float32Array([0, 2]), 2, 1), yHat = device.from(new Float32Array([0, 1]), 2, 1)
+ * using dy = device.tensor('f32', 2, 1), stats = device.tensor('f32', 1, 8)
+ * reconLoss({ y, yHat, loss: 'fvu', dy, stats })
+ * console.log((await stats.read()).slice(0, 4), await dy.read())   // Float32Array(4) [ 0.5, 1, 2, 2 ] Float32Array(2) [ 0, -1 ]
+ */
 export function reconLoss(args: ReconLoss): void {
   begin(RECON_LOSS, args)
   const { y, yHat, loss, weight = 1, varianceOf, dy, stats, ok } = args
@@ -56,7 +67,18 @@ export interface AdamStep {
 
 const ADAM_STEP = op('adam_step', 'weight', 'm', 'v', 'gradient', 'ok', 'rate', 'beta1', 'beta2', 'epsilon', 'correction1', 'correction2')
 
-/** The Adam step of a tensor whose gradient exists. Throws what `sparseEncode` throws. */
+/**
+ * The Adam step of a tensor whose gradient exists. {@link adamScalars} gives the scalars with their usual values.
+ *
+ * @throws TransweldError as `sparseEncode` does.
+ * @example
+ * import { adamScalars, adamStep, openDevice } from 'transweld'
+ * using device = openDevice('cpu')
+ * using weight = device.from(new Float32Array([1]), 1, 1), gradient = device.from(new Float32Array([0.5]), 1, 1)
+ * using m = device.from(new Float32Array(1), 1, 1), v = device.from(new Float32Array(1), 1, 1)
+ * adamStep({ weight, m, v, gradient, ...adamScalars(0.1, 1) })
+ * console.log((await weight.read())[0]!.toFixed(4))   // 0.9000
+ */
 export function adamStep(args: AdamStep): void {
   begin(ADAM_STEP, args)
   const { weight, m, v, gradient, ok, rate, beta1, beta2, epsilon, correction1, correction2 } = args
@@ -83,7 +105,19 @@ export interface UnitRows {
 
 const UNIT_ROWS = op('unit_rows', 'weight', 'target', 'norms')
 
-/** Norms of rows, and rows scaled to a norm (a zero row stays). Throws what `sparseEncode` throws. */
+/**
+ * Norms of rows, and rows scaled to a norm (a zero row stays).
+ *
+ * @throws TransweldError as `sparseEncode` does; ERR_INVALID_ARGUMENT for a negative target.
+ * @example
+ * import { openDevice, unitRows } from 'transweld'
+ * using device = openDevice('cpu')
+ * using weight = device.from(new Float32Array([3, 4, 0, 0]), 2, 2), norms = device.tensor('f32', 1, 2)
+ * unitRows({ weight, norms })               // measures
+ * console.log(await norms.read())           // Float32Array(2) [ 5, 0 ]
+ * unitRows({ weight, target: 10, norms })   // scales
+ * console.log(await weight.read())          // Float32Array(4) [ 6, 8, 0, 0 ]
+ */
 export function unitRows(args: UnitRows): void {
   begin(UNIT_ROWS, args)
   const { weight, target = 0, norms } = args
@@ -107,7 +141,19 @@ export interface FillRandom {
 
 const FILL_RANDOM = op('fill_random', 'out', 'distribution', 'seed', 'offset', 'low', 'high')
 
-/** Random elements, the same on every backend. Throws what `sparseEncode` throws. */
+/**
+ * Random elements, the same on every backend: element i of a row-major `out` takes draw offset + i of the seed.
+ *
+ * @throws TransweldError as `sparseEncode` does.
+ * @example
+ * import { fillRandom, openDevice } from 'transweld'
+ * using device = openDevice('cpu')
+ * using out = device.tensor('f32', 1, 4), tail = device.tensor('f32', 1, 2)
+ * fillRandom({ out, distribution: 'uniform', seed: 0, low: 0, high: 1 })
+ * fillRandom({ out: tail, distribution: 'uniform', seed: 0, offset: 2, low: 0, high: 1 })
+ * console.log([...await out.read()].map(x => x.toFixed(2)).join())    // 0.40,0.88,0.74,0.61
+ * console.log([...await tail.read()].map(x => x.toFixed(2)).join())   // 0.74,0.61
+ */
 export function fillRandom(args: FillRandom): void {
   begin(FILL_RANDOM, args)
   const { out, distribution, seed, offset = 0, low, high } = args
@@ -129,7 +175,18 @@ export interface Fill {
 
 const FILL = op('fill', 'out', 'value', 'bits')
 
-/** One value everywhere: `value` for f32, `bits` for the other dtypes. Throws what `sparseEncode` throws. */
+/**
+ * One value everywhere: `value` for f32, `bits` for the other dtypes.
+ *
+ * @throws TransweldError as `sparseEncode` does; ERR_INVALID_ARGUMENT for `value` where the dtype wants `bits`, or the reverse.
+ * @example
+ * import { fill, openDevice } from 'transweld'
+ * using device = openDevice('cpu')
+ * using x = device.tensor('f32', 1, 2), targets = device.tensor('u32', 1, 2)
+ * fill({ out: x, value: -Infinity })
+ * fill({ out: targets, bits: 7 })
+ * console.log(await x.read(), await targets.read())   // Float32Array(2) [ -Infinity, -Infinity ] Uint32Array(2) [ 7, 7 ]
+ */
 export function fill(args: Fill): void {
   begin(FILL, args)
   const { out, value = 0, bits = 0 } = args
@@ -151,7 +208,18 @@ export interface GatherRows {
 
 const GATHER_ROWS = op('gather_rows', 'source', 'index', 'out')
 
-/** out[i] = source[index[i]]. Throws what `sparseEncode` throws. */
+/**
+ * out[i] = source[index[i]]. An index beyond the source is found when `out` is read.
+ *
+ * @throws TransweldError as `sparseEncode` does.
+ * @example
+ * import { gatherRows, openDevice } from 'transweld'
+ * using device = openDevice('cpu')
+ * using source = device.from(new Float32Array([1, 2, 3, 4, 5, 6]), 3, 2), index = device.from(new Uint32Array([2, 0]), 1, 2)
+ * using out = device.tensor('f32', 2, 2)
+ * gatherRows({ source, index, out })
+ * console.log(await out.read())   // Float32Array(4) [ 5, 6, 1, 2 ]
+ */
 export function gatherRows(args: GatherRows): void {
   begin(GATHER_ROWS, args)
   const { source, index, out } = args
@@ -169,7 +237,18 @@ export interface Cast {
 
 const CAST = op('cast', 'source', 'out')
 
-/** Elements in another float dtype, rounded to nearest even; between equal dtypes the strided copy. Throws what `sparseEncode` throws. */
+/**
+ * Elements in another float dtype, rounded to nearest even; between equal dtypes the strided copy.
+ *
+ * @throws TransweldError as `sparseEncode` does.
+ * @example
+ * import { cast, openDevice } from 'transweld'
+ * using device = openDevice('cpu')
+ * using x = device.from(new Float32Array([1, 3.14159]), 1, 2), short = device.tensor('bf16', 1, 2)
+ * cast({ source: x, out: short })
+ * cast({ source: short, out: x })   // what 8 bits of significand keep
+ * console.log(await x.read())       // Float32Array(2) [ 1, 3.140625 ]
+ */
 export function cast(args: Cast): void {
   begin(CAST, args)
   const { source, out } = args
@@ -187,7 +266,18 @@ export interface RowMoments {
 
 const ROW_MOMENTS = op('row_moments', 'a', 'b', 'out')
 
-/** Four dot products a row: what cosines and errors are made of. Throws what `sparseEncode` throws. */
+/**
+ * Four dot products a row: what cosines and errors are made of.
+ *
+ * @throws TransweldError as `sparseEncode` does.
+ * @example
+ * import { openDevice, rowMoments } from 'transweld'
+ * using device = openDevice('cpu')
+ * using a = device.from(new Float32Array([1, 2]), 1, 2), b = device.from(new Float32Array([3, 4]), 1, 2)
+ * using out = device.tensor('f32', 1, 4)
+ * rowMoments({ a, b, out })
+ * console.log(await out.read())   // Float32Array(4) [ 5, 11, 25, 8 ]
+ */
 export function rowMoments(args: RowMoments): void {
   begin(ROW_MOMENTS, args)
   const { a, b, out } = args
@@ -208,7 +298,17 @@ export interface Axpy {
 
 const AXPY = op('axpy', 'alpha', 'beta', 'x', 'y', 'out')
 
-/** out = alpha · x + beta · y. Throws what `sparseEncode` throws. */
+/**
+ * out = alpha · x + beta · y, a single row of x or y counting for every row.
+ *
+ * @throws TransweldError as `sparseEncode` does.
+ * @example
+ * import { axpy, openDevice } from 'transweld'
+ * using device = openDevice('cpu')
+ * using x = device.from(new Float32Array([1, 2, 3, 4]), 2, 2), y = device.from(new Float32Array([10, 20]), 1, 2)
+ * axpy({ alpha: 2, x, y, out: x })
+ * console.log(await x.read())   // Float32Array(4) [ 12, 24, 16, 28 ]
+ */
 export function axpy(args: Axpy): void {
   begin(AXPY, args)
   const { alpha = 1, beta = 1, x, y, out } = args
@@ -232,7 +332,17 @@ export interface ReduceRows {
 
 const REDUCE_ROWS = op('reduce_rows', 'x', 'scale', 'out')
 
-/** out[c] = scale · Σ over rows of x[:, c]. Throws what `sparseEncode` throws. */
+/**
+ * out[c] = scale · Σ over rows of x[:, c]: column sums, or with a scale of 1/N means.
+ *
+ * @throws TransweldError as `sparseEncode` does.
+ * @example
+ * import { openDevice, reduceRows } from 'transweld'
+ * using device = openDevice('cpu')
+ * using x = device.from(new Float32Array([1, 2, 3, 4]), 2, 2), out = device.tensor('f32', 1, 2)
+ * reduceRows({ x, scale: 1 / 2, out })
+ * console.log(await out.read())   // Float32Array(2) [ 2, 3 ]
+ */
 export function reduceRows(args: ReduceRows): void {
   begin(REDUCE_ROWS, args)
   const { x, scale = 1, out } = args

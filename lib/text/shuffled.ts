@@ -16,6 +16,7 @@ export interface ShuffledOptions extends TokenStreamOptions {
   readonly length: number
   /** Windows a block: as many as are held and permuted together. A block of 4096 windows of 256 ids takes 4 MiB, and two are held. */
   readonly blockWindows: number
+  /** Of the permutations: an integer of at least 0. */
   readonly seed: number
   /** How often the text is read; default: without end. */
   readonly epochs?: number | 'forever'
@@ -26,7 +27,20 @@ export interface ShuffledOptions extends TokenStreamOptions {
 // Some consecutive windows of an epoch: `count` windows from `first` on.
 interface Block { readonly epoch: number, readonly first: number, readonly count: number, readonly ids: Uint32Array }
 
-/** Windows in the order of training. Calls of `next()` are answered one after another. */
+/**
+ * Windows in the order of training, each a Uint32Array of `length` ids. Calls of `next()` are answered one after another; a reader that
+ * stops early calls `return()`.
+ *
+ * @example
+ * import { shuffledWindows } from 'transweld'
+ * const text = { files: ['examples/codelm/text/held-out.txt.gz'], tokenizer: 'examples/codelm', length: 64, blockWindows: 16, seed: 0 }
+ * await using run = shuffledWindows(text)
+ * for (let i = 0; i < 20; i++) await run.next()
+ * const from = run.position()
+ * console.log(from)   // { epoch: 0, window: 20 }
+ * await using again = shuffledWindows({ ...text, from })
+ * console.log(String((await again.next()).value) === String((await run.next()).value))   // true
+ */
 export class ShuffledWindows implements AsyncIterableIterator<Uint32Array, undefined, undefined> {
   readonly #options: ShuffledOptions
   readonly #epochs: number
@@ -132,7 +146,8 @@ export class ShuffledWindows implements AsyncIterableIterator<Uint32Array, undef
 /**
  * The windows of a text in the order of training. The tokens at the end of the text that fill no window are left out.
  *
- * @throws TransweldError from `next()`: as {@link tokenStream}; ERR_EMPTY_TEXT if the text fills no window; ERR_RESUME if it is shorter than `from`.
+ * @throws TransweldError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION at once; from `next()`: as {@link tokenStream};
+ * ERR_EMPTY_TEXT if the text fills no window; ERR_RESUME if it is shorter than `from`.
  * @example
  * import { listTexts, shuffledWindows } from 'transweld'
  * const run = shuffledWindows({ files: await listTexts('examples/codelm/text'), tokenizer: 'examples/codelm', length: 256, blockWindows: 64, seed: 0 })

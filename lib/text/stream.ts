@@ -19,7 +19,18 @@ export interface TokenStreamOptions {
 type Result = IteratorResult<Uint32Array, undefined>
 interface Waiting { resolve(result: Result): void, reject(error: unknown): void }
 
-/** An async iterator of blocks of token ids. A reader that stops early calls `return()` (a `for await` loop does), which ends the thread. */
+/**
+ * An async iterator of blocks of at most 65,536 token ids. A reader that stops early calls `return()` (a `for await` loop and
+ * `await using` do), which ends the thread.
+ *
+ * @example
+ * import { tokenStream } from 'transweld'
+ * const stream = tokenStream({ files: ['examples/codelm/text/held-out.txt.gz'], tokenizer: 'examples/codelm' })
+ * const { value } = await stream.next()
+ * console.log(value?.length)   // 56425
+ * await stream.return()
+ * console.log((await stream.next()).done)   // true
+ */
 export class TokenStream implements AsyncIterableIterator<Uint32Array, undefined, undefined> {
   readonly #worker: Worker
   readonly #blocks: Uint32Array[] = []
@@ -100,7 +111,8 @@ function died(error: unknown): TransweldError {
  * The token ids of text files: each document (a file, or a part of a file between `<|endoftext|>`) followed by the end-of-text id, blank documents left out,
  * nothing put before a document. Reading, unpacking and tokenising run in a thread of their own, at most four blocks of 65,536 ids ahead.
  *
- * @throws TransweldError from `next()`: ERR_FILE, ERR_FORMAT; ERR_EMPTY_TEXT if there is nothing but white space.
+ * @throws TransweldError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION at once; from `next()`: ERR_FILE, ERR_FORMAT;
+ * ERR_EMPTY_TEXT if there is nothing but white space.
  * @example
  * import { listTexts, tokenStream } from 'transweld'
  * let count = 0

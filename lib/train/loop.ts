@@ -24,7 +24,18 @@ const WINDOW_BLOCK = 8192        // windows of text that are shuffled together: 
 const MOST_SKIPPED = 10          // steps in a row whose loss is not finite before a run is given up
 
 /**
- * A training run: iterate it once for its events, then ask for the suite.
+ * A training run: iterate it once for its events, then ask for the suite. What goes wrong is thrown where it is iterated, with the codes
+ * of {@link train}.
+ *
+ * @example
+ * import { LanguageModel, topK, train } from 'transweld'
+ * using model = await LanguageModel.open('examples/codelm')
+ * const text = 'examples/codelm/text/held-out.txt.gz'
+ * const run = train({ model, text, layers: [0], features: 64, activation: topK(8), tokens: 2000, batch: 512 })
+ * console.log(run.settings.steps, run.settings.rate)   // 3 0.0032
+ * for await (const event of run) if (event.event === 'done') console.log(event.step, event.tokens)   // 3 1536
+ * using suite = await run.suite()
+ * console.log(suite.coders.length, suite.coders[0]!.features)   // 1 64
  */
 export class TrainRun implements AsyncIterable<TrainEvent> {
   /** The options, completed by the preset. */
@@ -41,7 +52,10 @@ export class TrainRun implements AsyncIterable<TrainEvent> {
 
   [Symbol.asyncIterator](): AsyncGenerator<TrainEvent> { return this.#events ??= this.#run() }
 
-  /** The trained transcoders; runs to the end first where that was not done. The caller disposes them. */
+  /**
+   * The trained transcoders; runs to the end first where that was not done. The caller disposes them.
+   * @throws TransweldError ERR_ABORTED for a run that was left before its end, and as the iteration does.
+   */
   async suite(): Promise<TranscoderSuite> {
     for await (const _ of this) void _
     if (!this.#suite) throw new TransweldError('ERR_ABORTED', 'the run ended before its last step: there is no suite')

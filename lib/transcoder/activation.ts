@@ -34,7 +34,15 @@ export function relu(options: { readonly l1?: number } = {}): Relu {
   return { kind: 'relu', l1: finite('l1', options.l1 ?? 5e-3, 0) }
 }
 
-/** Reads `topk:16` or `relu:l1=5e-3` (or `relu`). */
+/**
+ * Reads `topk:16` or `relu:l1=5e-3` (or `relu`, with the default of {@link relu}).
+ *
+ * @throws TransweldError ERR_INVALID_ARGUMENT for other words.
+ * @example
+ * import { parseActivation } from 'transweld'
+ * console.log(parseActivation('topk:16'))   // { kind: 'topk', k: 16, signed: false }
+ * console.log(parseActivation('relu'))      // { kind: 'relu', l1: 0.005 }
+ */
 export function parseActivation(words: string): Activation {
   const top = /^topk:(\d+)$/.exec(words)
   if (top) return topK(Number(top[1]))
@@ -43,7 +51,13 @@ export function parseActivation(words: string): Activation {
   throw invalid('activation', 'topk:K or relu:l1=WEIGHT', words)
 }
 
-/** The inverse of {@link parseActivation}. */
+/**
+ * The inverse of {@link parseActivation}; `signed` has no word and is left out.
+ *
+ * @example
+ * import { formatActivation, relu, topK } from 'transweld'
+ * console.log(formatActivation(topK(16)), formatActivation(relu({ l1: 0.01 })))   // topk:16 relu:l1=0.01
+ */
 export function formatActivation(a: Activation): string {
   return a.kind === 'topk' ? `topk:${a.k}` : `relu:l1=${a.l1}`
 }

@@ -14,7 +14,25 @@ export interface EncodeOptions { readonly bias?: Tensor, readonly screen?: Scree
 
 const FIRST_SHARE = 0.25     // of N·F: what a ragged pattern gets at first; it grows when a batch needs more
 
-/** Room for the codes of up to N rows. Owns its tensors; grows by itself where rows are ragged. */
+/**
+ * Room for the codes of N rows: a pattern and one plane of values. Owns its tensors: dispose it. For TopK it holds N·K positions; for
+ * ReLU, whose rows are ragged, a quarter of N·F at first, and it grows by itself. Made by `Transcoder.space`.
+ *
+ * @example
+ * import { openDevice, relu, Transcoder } from 'transweld'
+ * using device = openDevice('cpu')
+ * const ones = (rows: number, columns: number) => device.from(new Float32Array(rows * columns).fill(1), rows, columns)
+ * const coder = new Transcoder(0, { reads: 'mlpInput', writes: 'mlpOutput' }, relu(), {
+ *   encoder: ones(8, 4), encoderBias: ones(1, 8), decoder: ones(8, 4), decoderBias: ones(1, 4),
+ * })
+ * const space = coder.space(1)
+ * space.onGrowth = capacity => console.log('grew to', capacity)   // grew to 10
+ * using x = ones(1, 4)
+ * await coder.encode(x, space)
+ * console.log(await space.pattern.starts!.read())   // BigUint64Array(2) [ 0n, 8n ]
+ * space.dispose()
+ * coder.dispose()
+ */
 export class CodeSpace {
   readonly rows: number
   readonly features: number
@@ -37,7 +55,9 @@ export class CodeSpace {
     this.#z = this.#plane()
   }
 
+  /** Where the codes of the last encode lie. Another one after it has grown. */
   get pattern(): Pattern { return this.#pattern }
+  /** Their values: a plane of `pattern`. */
   get z(): Tensor { return this.#z }
   get isRagged(): boolean { return this.activation.kind === 'relu' }
   /** Positions that fit. */

@@ -37,6 +37,11 @@ const shared = {
  * - `topk`: loss FVU, rate 2e-4/√(F/2¹⁴) (sparsify's Adam, dictionary_learning's TopK family), AuxK weight 1/32 (Gao et
  *   al., 2406.04093 §A.2) over min(O/2, dead) features.
  * - `relu`: sum-MSE and decoder-norm-weighted L1 (SAELens, Anthropic 2024); rate 3e-4 (SAELens), no AuxK.
+ *
+ * @example
+ * import { presetOf, topK } from 'transweld'
+ * const { loss, rate, warmUp, auxiliary } = presetOf(topK(16))
+ * console.log(loss, rate(16384), warmUp(10_000), auxiliary)   // fvu 0.0002 200 0.03125
  */
 export function presetOf(activation: Activation): Preset {
   return activation.kind === 'topk'

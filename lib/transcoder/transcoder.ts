@@ -17,7 +17,24 @@ export interface TranscoderWeights {
 /** The places that a transcoder reads and writes. */
 export interface Ends { readonly reads: Site, readonly writes: Site }
 
-/** A transcoder of one layer. Owns its weights: dispose it. */
+/**
+ * A transcoder of one layer: F sparse features from D inputs to O outputs. Owns its weights: dispose it.
+ *
+ * @example
+ * import { openDevice, topK, Transcoder } from 'transweld'
+ * using device = openDevice('cpu')
+ * const tensor = (values: number[], rows: number) => device.from(new Float32Array(values), rows, values.length / rows)
+ * const coder = new Transcoder(0, { reads: 'mlpInput', writes: 'mlpOutput' }, topK(1), {
+ *   encoder: tensor([1, 0, 0, 1, 1, 1], 3), encoderBias: tensor([0, 0, 0], 1), decoder: tensor([5, 6, 7], 3), decoderBias: tensor([0.5], 1),
+ * })
+ * const space = coder.space(1)
+ * using x = tensor([1, 2], 1), out = device.tensor('f32', 1, coder.outputs)
+ * await coder.encode(x, space)
+ * coder.decode(x, space, out)   // feature 2 fires with 3: 3 · 7 + 0.5
+ * console.log(await space.pattern.index.read(), await out.read())   // Uint32Array(1) [ 2 ] Float32Array(1) [ 21.5 ]
+ * space.dispose()
+ * coder.dispose()
+ */
 export class Transcoder implements Ends {
   readonly layer: number
   readonly reads: Site
