@@ -2,7 +2,7 @@
 // documentation too; that the API pages are those of the sources; the laws of test/laws. The last line is
 // `N passed, N failed, N skipped`.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync, existsSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -15,29 +15,9 @@ function report(what, ok, text = '') {
   if (!ok) console.log(text.trim())
 }
 
-/** The code of every `@example` in lib/ and of every ts block in a page, with its place. */
-function examples() {
-  const sources = readdirSync('lib', { recursive: true }).map(name => join('lib', String(name))).filter(name => name.endsWith('.ts'))
-  const pages = ['README.md', 'CONTRIBUTING.md', ...(existsSync('docs') ? readdirSync('docs').map(name => join('docs', name)) : [])]
-    .filter(name => name.endsWith('.md') && existsSync(name))
-  const at = (text, index) => text.slice(0, index).split('\n').length
-  const inSources = sources.flatMap(file => {
-    const text = readFileSync(file, 'utf8')
-    return [...text.matchAll(/@example[^\n]*\n([\s\S]*?)(?=\n\s*\* @|\n?\s*\*\/)/g)].map(match => ({
-      place: `${file}:${at(text, match.index) + 1}`,
-      code: match[1].split('\n').map(line => line.replace(/^\s*\* ?/, '')).filter(line => !line.startsWith('```')).join('\n'),
-    }))
-  })
-  const inPages = pages.flatMap(file => {
-    const text = readFileSync(file, 'utf8')
-    return [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(match => ({ place: `${file}:${at(text, match.index) + 1}`, code: match[1] }))
-  })
-  return [...inSources, ...inPages]
-}
-
 /** Compiles the examples as a user's modules: 'transweld' is resolved through package.json's exports. */
-function checkExamples() {
-  const found = examples()
+function checkExamples(examples) {
+  const found = examples(['README.md', 'CONTRIBUTING.md', ...readdirSync('docs').filter(name => name.endsWith('.md')).map(name => join('docs', name))])
   const folder = 'build/examples'
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
@@ -58,7 +38,7 @@ function checkExamples() {
 const ready = spawnSync(process.execPath, ['test/ready.mjs'], { stdio: 'inherit' })
 report('packages, addon and TypeScript are built', ready.status === 0)
 if (!sum.failed) {
-  checkExamples()
+  checkExamples((await import('../dist/test/docs/extract.js')).examples)
   const pages = run('docs/generate.mjs', '--check')
   report('the API pages are those of the sources', pages.status === 0, pages.stdout + pages.stderr)
   const laws = run('test/run.mjs', 'laws/')

@@ -51,4 +51,5 @@ export class Parameter {
   /** Frees the moments and keeps the value: for what is trained no further. */
   disposeMoments(): void { this.m.dispose(); this.v.dispose() }
   dispose(): void { this.value.dispose(); this.disposeMoments() }
+  [Symbol.dispose](): void { this.dispose() }
 }

@@ -1,4 +1,5 @@
 // Room for the codes of a batch, and the encode that fills it.
+import { TransweldError } from '../native/error.ts'
 import { type Pattern, patternFixed, patternRagged } from '../tensor/codes.ts'
 import type { Device } from '../tensor/device.ts'
 import { sparseEncode } from '../tensor/ops.ts'
@@ -71,7 +72,7 @@ export class CodeSpace {
    * positions, and encodes again in a larger room where they did not fit.
    */
   encode(x: Tensor, weight: Tensor, options: EncodeOptions): void | Promise<void> {
-    if (x.rows !== this.rows) throw new RangeError(`a code space of ${this.rows} rows was given ${x.rows}`)
+    if (x.rows !== this.rows) throw new TransweldError('ERR_SHAPE_MISMATCH', `expected x of ${this.rows} rows for a code space of as many but received ${x}`)
     this.#enqueue(x, weight, options)
     return this.isRagged ? this.#untilItFits(x, weight, options) : undefined
   }
@@ -91,6 +92,7 @@ export class CodeSpace {
     this.#free()
     this.#counts.dispose()
   }
+  [Symbol.dispose](): void { this.dispose() }
 
   async #untilItFits(x: Tensor, weight: Tensor, options: EncodeOptions): Promise<void> {
     for (;;) {

@@ -71,6 +71,7 @@ export class Transcoder implements Ends {
   }
 
   dispose(): void { for (const one of Object.values(this.weights) as Tensor[]) one.dispose() }
+  [Symbol.dispose](): void { this.dispose() }
 }
 
 /** ŷ = x·W_skipᵀ + z·W_dec + b_dec. */
