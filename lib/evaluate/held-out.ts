@@ -2,15 +2,13 @@
 // window is read alone, and all of them are held in memory (4 bytes a token), for they are read more than once.
 import { TransweldError } from '../native/error.ts'
 import type { LanguageModel } from '../model/model.ts'
-import { evenStarts } from '../model/pass.ts'
+import { evenStarts, passRows } from '../model/pass.ts'
 import { listTexts } from '../text/list.ts'
 import { tokenStream } from '../text/stream.ts'
 import { windows } from '../text/windows.ts'
 
 /** Stands for "no target" in token_loss. */
 const NONE = 0xFFFFFFFF
-
-const BATCH_ROWS = 2048      // rows of a forward pass: its buffers stay near the cores' caches
 
 /** The first `tokens` ids of a text, rounded down to whole windows but at least one; fewer where the text is shorter. */
 export async function heldOutIds(model: LanguageModel, text: string | readonly string[], tokens: number,
@@ -43,8 +41,7 @@ export interface Batch {
 
 /** Rows of the batches that {@link batches} makes; the last one may have fewer. */
 export function batchRows(model: LanguageModel, ids: Uint32Array): number {
-  const { context } = model.config
-  return Math.min(ids.length, Math.max(1, Math.floor(BATCH_ROWS / context)) * context)
+  return passRows(model.config.context, ids.length)
 }
 
 /** The text in batches. */

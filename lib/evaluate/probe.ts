@@ -8,7 +8,7 @@ import { axpy, cast, rowMoments } from '../tensor/ops.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { CodeSpace } from '../transcoder/codespace.ts'
 import type { Transcoder } from '../transcoder/transcoder.ts'
-import { FeatureMajor } from '../train/regroup.ts'
+import { Regrouping } from '../transcoder/regrouping.ts'
 import { densityHistogram } from './density.ts'
 import type { LayerEvaluation } from './result.ts'
 
@@ -27,7 +27,7 @@ export class Probe {
   readonly #centred: Tensor       // [R, O], y − ȳ
   readonly #moments: Tensor<'f32'>       // [R, 4]
   readonly #spread: Tensor<'f32'>        // [R, 4]
-  #room: { readonly space: CodeSpace, readonly byFeature: FeatureMajor } | undefined
+  #room: { readonly space: CodeSpace, readonly byFeature: Regrouping } | undefined
   #rows = 0
   #error = 0
   #variance = 0
@@ -91,7 +91,7 @@ export class Probe {
   #space(rows: number): CodeSpace {
     if (this.#room?.space.rows !== rows) {
       this.#leave()
-      const space = this.coder.space(rows), byFeature = new FeatureMajor(space.device, this.coder.features, space.capacity)
+      const space = this.coder.space(rows), byFeature = new Regrouping(space.device, this.coder.features, space.capacity)
       space.onGrowth = capacity => byFeature.grow(capacity)
       this.#room = { space, byFeature }
     }

@@ -6,7 +6,7 @@
 import type { Pass } from '../model/pass.ts'
 import { axpy } from '../tensor/ops.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { later } from './later.ts'
+import { later } from '../tensor/later.ts'
 import type { Probe } from './probe.ts'
 import type { Losses, Scorer } from './scorer.ts'
 

@@ -33,3 +33,10 @@ export function places(starts: Uint32Array): Uint32Array {
   for (let b = 0; b + 1 < starts.length; b++) for (let n = starts[b]!; n < starts[b + 1]!; n++) out[n] = n - starts[b]!
   return out
 }
+
+const PASS_ROWS = 2048       // its buffers stay near the cores' caches
+
+/** Rows of a pass over whole windows of `length` rows: about 2048, at most `most`. */
+export function passRows(length: number, most: number): number {
+  return Math.min(most, Math.max(1, Math.floor(PASS_ROWS / length)) * length)
+}

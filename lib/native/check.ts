@@ -24,8 +24,14 @@ export function integer(what: string, value: unknown, low = 0, high = Number.MAX
 /** A finite number in [low, high]. */
 export function finite(what: string, value: unknown, low = -Infinity, high = Infinity): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= low && value <= high) return value
-  const range = low === -Infinity && high === Infinity ? '' : ` from ${low} to ${high}`
+  const range = low === -Infinity ? '' : high === Infinity ? ` of at least ${low}` : ` from ${low} to ${high}`
   throw invalid(what, `a finite number${range}`, value)
+}
+
+/** true or false. */
+export function flag(what: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw invalid(what, 'true or false', value)
 }
 
 /** A string that is not empty. */

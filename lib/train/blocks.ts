@@ -1,14 +1,12 @@
 // Activations in training order: a block of rows is filled by the model, permuted and drained whole, so that (seed, block,
 // place in the text at its start, batches taken) is all of its state.
 import type { LanguageModel } from '../model/model.ts'
-import { evenStarts, type Pass } from '../model/pass.ts'
+import { evenStarts, type Pass, passRows } from '../model/pass.ts'
 import { cast, gatherRows } from '../tensor/ops.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Permutation } from '../text/permutation.ts'
 import type { ShuffledWindows, TextPosition } from '../text/shuffled.ts'
 import type { Settings } from './settings.ts'
-
-const PASS_ROWS = 2048     // rows of one forward pass: its buffers stay near the cores' caches
 
 /** A shuffle block for some layers of a model. Owns its tensors. */
 export class ActivationBlocks {
@@ -39,7 +37,7 @@ export class ActivationBlocks {
     this.#settings = settings
     this.#model = model
     this.#windows = windows
-    this.#pass = model.pass(Math.max(1, Math.min(count, Math.floor(PASS_ROWS / context))) * context)
+    this.#pass = model.pass(passRows(context, this.rows))
     const room = (): Tensor => model.device.tensor('f32', this.rows, width)
     this.#inputs = layers.map(room)
     this.#outputs = layers.map(room)

@@ -1,7 +1,7 @@
 // Checkpoints: whole folders `checkpoints/step-N`, written aside and renamed, from which a run goes on to the same bits.
 //
 //   state.json              step, place in the text, settings, class of bits, fingerprints of model and text, curves
-//   layer_{i}.safetensors   every parameter with its two moments; since, dead: the counts behind AuxK
+//   layer_{i}.safetensors   every parameter with its two moments; since, before: the counts behind AuxK (deaths.ts)
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TransweldError } from '../native/error.ts'
@@ -107,7 +107,7 @@ export async function loadCheckpoint(out: string, step: number, trainees: readon
         const { bytes } = await file.read(name)
         return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
       }
-      states.push({ since: await counts('since'), before: await counts('dead') })
+      states.push({ since: await counts('since'), before: await counts('before') })
     } finally { await file.close() }
   }
   return states
@@ -123,6 +123,6 @@ function tensorsOf(trainee: Trainee, deaths: Deaths): Record<string, TensorToWri
   }
   const { since, before } = deaths.state
   out.since = { dtype: 'U32', shape: [since.length], data: since }
-  out.dead = { dtype: 'U32', shape: [before.length], data: before }
+  out.before = { dtype: 'U32', shape: [before.length], data: before }
   return out
 }

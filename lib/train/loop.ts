@@ -5,20 +5,24 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TransweldError } from '../native/error.ts'
+import { later } from '../tensor/later.ts'
 import { replaceFile } from '../safetensors/atomic.ts'
+import type { LanguageModel } from '../model/model.ts'
+import { type ScreenMode, screenModes } from '../transcoder/screen.ts'
 import { noteOf } from '../transcoder/format/circuit-tracer.ts'
 import { TranscoderSuite } from '../transcoder/suite.ts'
 import { listTexts } from '../text/list.ts'
 import { shuffledWindows } from '../text/shuffled.ts'
 import { ActivationBlocks } from './blocks.ts'
-import { checkIdentity, type Identity, lastState, loadCheckpoint, type RunState, saveCheckpoint } from './checkpoint.ts'
+import { checkIdentity, type Identity, lastState, loadCheckpoint, type RunState, saveCheckpoint, savedSteps } from './checkpoint.ts'
 import { Deaths } from './deaths.ts'
 import type { CheckpointEvent, DoneEvent, StepEvent, TrainEvent } from './event.ts'
 import { type History, newHistory, record } from './history.ts'
 import { fingerprintOf } from './identity.ts'
 import { Rate } from './rate.ts'
 import { type Settings, settingsOf, type TrainOptions } from './settings.ts'
-import { Bench, type StepFigures, Trainee } from './step.ts'
+import { type StepFigures, Trainee } from './step.ts'
+import { Workspace } from './workspace.ts'
 
 const WINDOW_BLOCK = 8192        // windows of text that are shuffled together: 2 M tokens of 256, 8 MB of ids
 const MOST_SKIPPED = 10          // steps in a row whose loss is not finite before a run is given up
@@ -43,6 +47,7 @@ export class TrainRun implements AsyncIterable<TrainEvent> {
   readonly #options: TrainOptions
   #events: AsyncGenerator<TrainEvent> | undefined
   #suite: TranscoderSuite | undefined
+  #isTaken = false
 
   /** Use {@link train}. */
   constructor(options: TrainOptions) {
@@ -59,12 +64,18 @@ export class TrainRun implements AsyncIterable<TrainEvent> {
   async suite(): Promise<TranscoderSuite> {
     for await (const _ of this) void _
     if (!this.#suite) throw new TransweldError('ERR_ABORTED', 'the run ended before its last step: there is no suite')
+    this.#isTaken = true
     return this.#suite
   }
+
+  /** Frees the weights of a suite that nobody took. */
+  dispose(): void { if (!this.#isTaken) this.#suite?.dispose() }
+  [Symbol.dispose](): void { this.dispose() }
 
   async *#run(): AsyncGenerator<TrainEvent> {
     const { settings } = this, { model, out, signal } = this.#options
     const files = await listTexts(this.#options.text)
+    checkScreen(model, settings, this.#options.screen ?? 'auto')
     const identity = { settings, bits: model.device.bits, ...await fingerprintOf(model, files) }
     const state = out === undefined ? undefined : await openFolder(out, identity, this.#options.resume ?? false)
     const windows = shuffledWindows({
@@ -72,11 +83,11 @@ export class TrainRun implements AsyncIterable<TrainEvent> {
     })
     const { width } = model.config
     const trainees = settings.layers.map(layer => new Trainee(model.device, settings, layer, width, width, this.#options.screen ?? 'auto'))
-    const bench = new Bench(model.device, settings, width, width)
+    const work = new Workspace(model.device, settings, width, width)
     const blocks = new ActivationBlocks(model, settings, windows)
     let finished = false
     try {
-      const run = new Progress(this, identity, { trainees, bench, blocks }, state)
+      const run = new Steps(this, identity, { trainees, work, blocks }, state)
       await run.begin(out)
       for await (const event of run.steps(signal, out, this.#options.checkpointSeconds ?? 60)) yield event
       const coders = trainees.map(t => t.coder)
@@ -88,7 +99,7 @@ export class TrainRun implements AsyncIterable<TrainEvent> {
     } finally {
       await windows.return()
       blocks.dispose()
-      bench.dispose()
+      work.dispose()
       for (const trainee of trainees) trainee.dispose({ keepWeights: finished })
     }
   }
@@ -112,16 +123,15 @@ export class TrainRun implements AsyncIterable<TrainEvent> {
  */
 export function train(options: TrainOptions): TrainRun { return new TrainRun(options) }
 
-// Prepares the output folder; the state to go on from, where there is one.
+// Prepares the output folder; the state to go on from, where there is one. A folder that holds nothing but what a run writes
+// before its first checkpoint is as good as empty: nothing is lost by beginning anew.
 async function openFolder(out: string, identity: Identity, resume: boolean): Promise<RunState | undefined> {
-  const names = await readdir(out).catch(() => [] as string[])
-  const about = join(out, 'run.json')
-  if (names.length > 0 && !resume) throw new TransweldError('ERR_OUTPUT_EXISTS', `${out} is not empty: choose another folder, or resume the run in it`)
-  if (names.length > 0 && !names.includes('run.json')) throw new TransweldError('ERR_RESUME', `${out} holds no run to resume: it has no run.json`)
-  if (names.length > 0) {
-    try { checkIdentity(JSON.parse(await readFile(about, 'utf8')) as Identity, identity) } catch (cause) {
-      throw cause instanceof TransweldError ? cause : new TransweldError('ERR_FORMAT', `${about} cannot be read`, { cause })
-    }
+  const about = join(out, 'run.json'), names = await readdir(out).catch(() => [] as string[])
+  const isBegun = names.some(name => name !== 'run.json' && name !== 'checkpoints') || (await savedSteps(out)).length > 0
+  if (isBegun && !resume) throw new TransweldError('ERR_OUTPUT_EXISTS', `${out} is not empty: choose another folder, or resume the run in it`)
+  if (isBegun) {
+    if (!names.includes('run.json')) throw new TransweldError('ERR_RESUME', `${out} holds no run to resume: it has no run.json`)
+    checkIdentity(await readIdentity(about), identity)
     return lastState(out)
   }
   await mkdir(out, { recursive: true })
@@ -129,10 +139,21 @@ async function openFolder(out: string, identity: Identity, resume: boolean): Pro
   return undefined
 }
 
-interface Parts { readonly trainees: readonly Trainee[], readonly bench: Bench, readonly blocks: ActivationBlocks }
+async function readIdentity(path: string): Promise<Identity> {
+  try { return JSON.parse(await readFile(path, 'utf8')) as Identity } catch (cause) { throw new TransweldError('ERR_FORMAT', `${path} cannot be read`, { cause }) }
+}
+
+// A forced mode that this device does not have is an error before anything is written.
+function checkScreen({ device, config }: LanguageModel, { features }: Settings, screen: 'auto' | ScreenMode): void {
+  const here = screenModes(device, features, config.width)
+  if (screen === 'auto' || here.includes(screen)) return
+  throw new TransweldError('ERR_UNSUPPORTED', `expected one of ${here.join(', ')} for screen on ${device.name} (${device.code}) but received "${screen}"`)
+}
+
+interface Parts { readonly trainees: readonly Trainee[], readonly work: Workspace, readonly blocks: ActivationBlocks }
 
 // The steps of a run, from a checkpoint or from the start.
-class Progress {
+class Steps {
   readonly history: History
   readonly #settings: Settings
   readonly #identity: Identity
@@ -188,14 +209,13 @@ class Progress {
 
   // One step of every layer; the figures arrive later.
   async #enqueue(): Promise<Promise<StepFigures>[]> {
-    const { trainees, bench, blocks } = this.#parts
+    const { trainees, work, blocks } = this.#parts
     if (blocks.isDrained) await blocks.fill()
     const figures: Promise<StepFigures>[] = []
     for (const [i, trainee] of trainees.entries()) {
-      blocks.gather(i, bench.x, bench.y)
-      const step = await trainee.enqueue(bench, this.#enqueued, this.#deaths[i]!.forStep(this.#enqueued, this.#told))
-      step.figures.catch(() => {})        // it is awaited later; a failure must not count as unhandled until then
-      figures.push(step.figures)
+      blocks.gather(i, work.x, work.y)
+      const step = await trainee.enqueue(work, this.#enqueued, this.#deaths[i]!.forStep(this.#enqueued, this.#told))
+      figures.push(later(step.figures))
     }
     blocks.taken++
     this.#enqueued++
@@ -225,7 +245,8 @@ class Progress {
     const bad = event.layers.find(l => !Number.isFinite(l.loss))
     this.#skipped = bad ? this.#skipped + 1 : 0
     if (this.#skipped < MOST_SKIPPED) return
-    throw new TransweldError('ERR_NOT_FINITE', `the loss of layer ${bad!.layer} was not finite for ${MOST_SKIPPED} steps, the last of them ${event.step}: try a lower rate; activations may also hold NaN`)
+    const steps = `${MOST_SKIPPED} steps, the last of them ${event.step}`
+    throw new TransweldError('ERR_NOT_FINITE', `the loss of layer ${bad!.layer} was not finite for ${steps}: try a lower rate; activations may also hold NaN`)
   }
 
   async #save(out: string): Promise<CheckpointEvent> {

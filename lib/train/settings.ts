@@ -1,5 +1,5 @@
 // The options of a training run, checked and completed: every default is the preset's, with its source there.
-import { closed, finite, integer, invalid, oneOf } from '../native/check.ts'
+import { closed, finite, flag, integer, invalid, oneOf } from '../native/check.ts'
 import { TransweldError } from '../native/error.ts'
 import { type LanguageModel } from '../model/model.ts'
 import type { Site } from '../model/site.ts'
@@ -82,7 +82,7 @@ export function settingsOf(options: TrainOptions): Settings {
   if (activation?.kind !== 'topk' && activation?.kind !== 'relu') throw invalid('activation', 'topK(k) or relu({ l1 })', activation)
   oneOf('screen', options.screen ?? 'auto', ['auto', 'none', 'bf16', 'int8'])
   finite('checkpointSeconds', options.checkpointSeconds ?? 60, 0)
-  if (options.resume && options.out === undefined) throw invalid('resume', 'an `out` folder to resume from', options.resume)
+  if (flag('resume', options.resume ?? false) && options.out === undefined) throw invalid('resume', 'an `out` folder to resume from', options.resume)
   const features = integer('features', options.features, 1, 2 ** 31 - 1)
   if (activation.kind === 'topk' && activation.k > features) throw invalid('k of topk', `an integer from 1 to ${features} (the features)`, activation.k)
   if (activation.kind === 'topk' && activation.signed) throw new TransweldError('ERR_UNSUPPORTED', 'training keeps no negative survivors: use topK(k) without signed')
@@ -92,7 +92,7 @@ export function settingsOf(options: TrainOptions): Settings {
   if (steps < 1) throw invalid('tokens', `at least one batch of ${batch} tokens`, options.tokens, 'Give more tokens or a smaller batch')
   const preset = presetOf(activation)
   return {
-    layers: layersOf(options.layers ?? 'all', model.config.layers), features, activation, skip: options.skip ?? false, tokens, batch, steps,
+    layers: layersOf(options.layers ?? 'all', model.config.layers), features, activation, skip: flag('skip', options.skip ?? false), tokens, batch, steps,
     rate: finite('rate', options.rate ?? preset.rate(features), 0), warmUp: preset.warmUp(steps), decay: preset.decay,
     seed: integer('seed', options.seed ?? 0), reads: oneOf('reads', options.reads ?? 'mlpInput', SITES), writes: oneOf('writes', options.writes ?? 'mlpOutput', SITES),
     shuffle: integer('shuffle', options.shuffle ?? 4, 1, 2 ** 16), loss: preset.loss, auxiliary: finite('auxiliary', options.auxiliary ?? preset.auxiliary, 0),

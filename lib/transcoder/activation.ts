@@ -47,6 +47,7 @@ export function parseActivation(words: string): Activation {
   const top = /^topk:(\d+)$/.exec(words)
   if (top) return topK(Number(top[1]))
   const l1 = /^relu(?::l1=(.+))?$/.exec(words)
+  if (l1?.[1] !== undefined && Number.isNaN(Number(l1[1]))) throw invalid('l1 of relu', 'a number such as 5e-3', l1[1])
   if (l1) return relu(l1[1] === undefined ? {} : { l1: Number(l1[1]) })
   throw invalid('activation', 'topk:K or relu:l1=WEIGHT', words)
 }

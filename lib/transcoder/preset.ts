@@ -1,7 +1,7 @@
 // What a training run starts from, by activation: every default with its source, and the first weights.
 import { fill, fillRandom, unitRows } from '../tensor/ops.ts'
-import type { Tensor } from '../tensor/tensor.ts'
 import type { Activation } from './activation.ts'
+import type { TranscoderWeights } from './transcoder.ts'
 
 /** The loss that is differentiated; the learning rate belongs to it. */
 export type LossName = 'fvu' | 'sumMse'
@@ -57,7 +57,7 @@ export function presetOf(activation: Activation): Preset {
  *   have no direction for the L1 penalty to shrink)
  * - W_skip: zero (Paulo et al., 2501.18823)
  */
-export function initialise(w: { encoder: Tensor, encoderBias: Tensor, decoder: Tensor, decoderBias: Tensor, skip?: Tensor | undefined }, activation: Activation, seed: number, layer: number): void {
+export function initialise(w: TranscoderWeights, activation: Activation, seed: number, layer: number): void {
   const bound = 1 / Math.sqrt(w.encoder.columns)
   // One stream of draws a tensor: the counter's upper half is the tensor's number.
   const offset = (which: number): number => (layer * 2 + which) * 2 ** 40

@@ -33,8 +33,14 @@ export class Shadows {
     return held?.copy
   }
 
-  /** The copy for a mode as an update will leave it; call `refreshed` once that update is enqueued. */
-  toRefresh(mode: ScreenMode): Tensor | undefined { return this.#room(mode)?.copy }
+  /**
+   * The copy for a mode that an update may renew row by row; call `refreshed` once that update is enqueued. Only a copy that
+   * is up to date: the update may turn out to write nothing, and must then leave a copy that is right.
+   */
+  toRefresh(mode: ScreenMode): Tensor | undefined {
+    const held = this.#copies.get(mode)
+    return held?.version === this.#weight.version ? held.copy : undefined
+  }
   refreshed(mode: ScreenMode): void {
     const held = this.#copies.get(mode)
     if (held) held.version = this.#weight.version

@@ -7,7 +7,8 @@ import { breaches, code, files, none, read } from './sources.ts'
 const FOLDERS = ['lib', 'src', 'cuda', 'test', 'bench', 'examples', 'docs']
 const ENDINGS = ['.ts', '.mjs', '.js', '.cc', '.h', '.cu', '.cuh', '.py', '.md']
 const CODE = ['.ts', '.mjs', '.cc', '.h', '.cu', '.cuh']
-const BANNED = ['utils', 'util', 'helpers', 'helper', 'common', 'misc', 'core', 'base', 'manager', 'v2']
+const BANNED = ['utils', 'util', 'helpers', 'helper', 'common', 'misc', 'core', 'base', 'manager', 'new', 'v2',
+  'aux', 'con', 'nul', 'prn'] // names that Windows keeps for itself
 const PRINTS = /\b(printf|fprintf|puts|perror)\s*\(|\bstd::(cout|cerr|clog|exit|abort)\b/
 const LONGEST = 400 // lines
 const WIDEST = 200 // columns outside quoted text, the bound; the habit is 140

@@ -62,14 +62,30 @@ test('text that is missing, empty or too short', async ({ model, folder }) => {
 })
 
 test('a folder that is not empty is not touched without resume, and a strange one not with it', async ({ model, folder }) => {
-  const out = join(folder, 'out'), options = { ...victimOptions(model, 'topk'), out }
-  await run(options, event => event.event === 'step')
+  const out = join(folder, 'out'), options = { ...victimOptions(model, 'topk'), out, checkpointSeconds: 0 }
+  await run(options, event => event.event === 'checkpoint')
   const before = await readFile(join(out, 'run.json'), 'utf8')
   await failsWith('ERR_OUTPUT_EXISTS', /not empty/, () => run(options))
   assert.is(await readFile(join(out, 'run.json'), 'utf8'), before)
   await writeFile(join(folder, 'letter.txt'), 'mine')
   await failsWith('ERR_RESUME', /no run to resume/, () => run({ ...options, out: folder, resume: true }))
   assert.is(await readFile(join(folder, 'letter.txt'), 'utf8'), 'mine')
+})
+
+test('a run that failed before its first checkpoint leaves a folder that can be used', async ({ model, folder }) => {
+  const out = join(folder, 'out'), options = { ...victimOptions(model, 'topk'), out }
+  await writeFile(join(folder, 'empty.txt'), '')
+  await failsWith('ERR_EMPTY_TEXT', /./, () => run({ ...options, text: join(folder, 'empty.txt') }))
+  const events = await run(options, event => event.event === 'step')
+  assert.is(events.length, 1)
+})
+
+test('a screen that the instruction set lacks is refused when it is asked for by name', ({ folder }) => {
+  const main = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url))
+  const { status, stderr } = spawnSync(process.execPath, [main, 'train', '--model', 'examples/codelm', '--text', 'examples/codelm/text', '--features', '64',
+    '--activation', 'topk:4', '--tokens', '8192', '--screen', 'bf16', '--out', join(folder, 'out')], { env: { ...process.env, TRANSWELD_ISA: 'baseline' }, encoding: 'utf8' })
+  assert.is(status, 1)
+  assert.match(stderr, /expected one of none for screen on cpu \(baseline\) but received "bf16" \(ERR_UNSUPPORTED\)/)
 })
 
 test('resume is refused with other settings, other text, another model or another class of bits, and names what differs', async ({ model, folder }) => {

@@ -5,7 +5,8 @@ import { openDevice } from '../../lib/tensor/device.ts'
 import { topK } from '../../lib/transcoder/activation.ts'
 import { Deaths } from '../../lib/train/deaths.ts'
 import type { Settings } from '../../lib/train/settings.ts'
-import { Bench, Trainee } from '../../lib/train/step.ts'
+import { Trainee } from '../../lib/train/step.ts'
+import { Workspace } from '../../lib/train/workspace.ts'
 
 const D = 24, PLANTED = 48, ACTIVE = 3, F = 96, BATCH = 512, STEPS = 1500
 
@@ -50,7 +51,7 @@ test('mean max cosine of decoder rows to planted directions is at least 0.95', a
     layers: [0], features: F, activation: topK(ACTIVE), skip: false, tokens: BATCH * STEPS, batch: BATCH, steps: STEPS, rate: 4e-3, warmUp: 50, decay: 0.2,
     seed: 1, reads: 'mlpInput', writes: 'mlpOutput', shuffle: 1, loss: 'fvu', auxiliary: 1 / 32, deadAfter: 50 * BATCH,
   }
-  const trainee = new Trainee(device, settings, 0, D, D, 'auto'), bench = new Bench(device, settings, D, D), deaths = new Deaths(F, settings.deadAfter)
+  const trainee = new Trainee(device, settings, 0, D, D, 'auto'), work = new Workspace(device, settings, D, D), deaths = new Deaths(F, settings.deadAfter)
   const rows = new Float32Array(BATCH * D)
   let fvu = 1
   for (let step = 0; step < STEPS; step++) {
@@ -61,16 +62,16 @@ test('mean max cosine of decoder rows to planted directions is at least 0.95', a
         for (let k = 0; k < D; k++) rows[n * D + k]! += size * d[k]!
       }
     }
-    bench.x.write(rows)
-    bench.y.write(rows)
-    const told = await (await trainee.enqueue(bench, step, deaths.now)).figures
+    work.x.write(rows)
+    work.y.write(rows)
+    const told = await (await trainee.enqueue(work, step, deaths.now)).figures
     deaths.tell(told.fired, BATCH)
     fvu = told.fvu
   }
   const found = meanMaxCosine(planted, await trainee.parameters.decoder.value.read() as Float32Array)
   assert.ok(found >= 0.95, `mean max cosine ${found.toFixed(4)}, fvu ${fvu.toFixed(4)}, dead ${deaths.now.length}`)
   trainee.dispose()
-  bench.dispose()
+  work.dispose()
 })
 
 test.run()

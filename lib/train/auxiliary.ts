@@ -10,8 +10,9 @@ import { axpy, reconLoss, sparseDecode, sparseSample } from '../tensor/ops.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { topK } from '../transcoder/activation.ts'
 import { CodeSpace } from '../transcoder/codespace.ts'
-import { FeatureMajor, type Regrouped } from './regroup.ts'
-import type { Bench } from './step.ts'
+import { Regrouping, type Regrouped } from '../transcoder/regrouping.ts'
+import type { TranscoderWeights } from '../transcoder/transcoder.ts'
+import type { Workspace } from './workspace.ts'
 
 interface Term extends Regrouped { readonly plane: Tensor, readonly dense: Tensor }
 
@@ -19,22 +20,22 @@ interface Term extends Regrouped { readonly plane: Tensor, readonly dense: Tenso
 export interface Auxiliary { readonly decoderTerms: readonly Term[], readonly encoderTerms: readonly Term[], dispose(): void }
 
 /**
- * Enqueues the auxiliary loss of a step. Overwrites bench.yHat by the residual; fills bench.auxStats. Its own tensors come
+ * Enqueues the auxiliary loss of a step. Overwrites work.yHat by the residual; fills work.auxStats. Its own tensors come
  * from memory that the step before gave back; they may be disposed as soon as the scatters are enqueued.
  */
-export function enqueueAuxiliary(bench: Bench, w: { encoder: Tensor, encoderBias: Tensor, decoder: Tensor }, dead: Uint32Array, weight: number): Auxiliary {
-  const { device, x, y, yHat, settings } = bench
+export function enqueueAuxiliary(work: Workspace, w: TranscoderWeights, dead: Uint32Array, weight: number): Auxiliary {
+  const { device, x, y, yHat, settings } = work
   const rows = x.rows, outputs = y.columns, half = Math.max(1, Math.floor(outputs / 2))
   const k = Math.min(half, dead.length), scale = Math.min(dead.length / half, 1)
   const subset = device.from(dead, 1, dead.length)
   const space = new CodeSpace(device, rows, settings.features, topK(k))
   const dz = space.plane(), eHat = device.tensor('f32', rows, outputs), g = device.tensor('f32', rows, outputs)
-  const byFeature = new FeatureMajor(device, settings.features, space.capacity)
+  const byFeature = new Regrouping(device, settings.features, space.capacity)
 
   axpy({ alpha: 1, x: y, beta: -1, y: yHat, out: yHat })
   space.encodeSubset(x, w.encoder, w.encoderBias, subset)
   sparseDecode({ codes: space.pattern, z: space.z, weight: w.decoder, out: eHat })
-  reconLoss({ y: yHat, yHat: eHat, loss: 'fvu', weight: weight * scale, varianceOf: bench.stats, dy: g, stats: bench.auxStats, ok: bench.ok })
+  reconLoss({ y: yHat, yHat: eHat, loss: 'fvu', weight: weight * scale, varianceOf: work.stats, dy: g, stats: work.auxStats, ok: work.ok })
   sparseSample({ codes: space.pattern, g, weight: w.decoder, gate: space.z, out: dz })
   byFeature.regroup(space.pattern, rows, space.z)
   const term = byFeature.term

@@ -8,7 +8,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 export interface Regrouped { readonly featureStarts: Tensor, readonly rows: Tensor, readonly slots: Tensor }
 
 /** A pattern's positions by feature, built once a step and read by both scatters. Owns its tensors. */
-export class FeatureMajor {
+export class Regrouping {
   /** u32 [1, F]: rows of the batch on which each feature was active. */
   readonly fired: Tensor
   readonly #device: Device
