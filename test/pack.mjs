@@ -68,7 +68,7 @@ const packing = await runNpm('tarball (builds dist/ from empty)', copy, 'pack', 
 const [tarball] = JSON.parse(packing.out.slice(packing.out.indexOf('[\n')))
 
 /** Every file of the tarball has a reason to be there, and every module of lib/ is there. */
-const ALLOWED = [/^package\.json$/, /^(README|LICENSE|CHANGELOG)(\.md)?$/, /^dist\/lib\/.+\.(js|d\.ts)$/, /^(src|cuda)\/.+/,
+const ALLOWED = [/^package\.json$/, /^(README|LICENSE|CHANGELOG)(\.md)?$/, /^dist\/lib\/.+\.(js|d\.ts)$/, /^(src|cuda)\/.+/, /^docs\/.+\.md$/,
   /^prebuilds\/README\.md$/, /^prebuilds\/[a-z0-9]+-[a-z0-9]+\/transweld\.\w+\.node$/]
 const names = tarball.files.map(file => file.path)
 check('file list: nothing without a reason', names.filter(name => !ALLOWED.some(rule => rule.test(name))))

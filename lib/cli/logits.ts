@@ -1,7 +1,7 @@
 // `transweld logits`: the logits of one prompt as a safetensors file, to be compared with other implementations.
 import type { Command } from 'commander'
 import { writeSafetensors } from '../safetensors/writer.ts'
-import { deviceOption, exactlyOne, openModel, required, tokenIds } from './options.ts'
+import { checkOut, deviceOption, exactlyOne, openModel, required, tokenIds } from './options.ts'
 
 interface Flags { readonly model: string, readonly prompt?: string, readonly ids?: number[], readonly out: string, readonly device?: string }
 
@@ -18,6 +18,7 @@ export function add(program: Command): void {
 
 async function run(flags: Flags): Promise<void> {
   if ((flags.prompt === undefined) === (flags.ids === undefined)) throw exactlyOne('--prompt', '--ids')
+  await checkOut(flags.out)
   using model = await openModel(flags.model, flags.device)
   const ids = flags.ids ?? (await model.tokenizer()).encode(flags.prompt!)
   const { rows, columns, data } = await model.logits(ids)

@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 // The command line: one file a command. An error is one line, `transweld: message (CODE)`, and exit code 1.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command } from 'commander'
 import { TransweldError } from '../native/error.ts'
+import { root } from '../native/load.ts'
 import * as doctor from './doctor.ts'
 import * as evaluate from './evaluate.ts'
 import { INTERRUPTED } from './interrupt.ts'
@@ -10,9 +13,15 @@ import * as report from './report.ts'
 import * as train from './train.ts'
 
 const program = new Command('transweld')
-  .description('sparse transcoders, circuits and reduced models')
+  .description('trains and evaluates sparse transcoders of language models')
+  .version(version())
   .showHelpAfterError(false)
   .configureOutput({ outputError: (text, write) => write(oneLine(text.replace(/^error: /, ''), codeOf(text))) })
+
+// Of the package that this file lies in.
+function version(): string {
+  return (JSON.parse(readFileSync(join(root(), 'package.json'), 'utf8')) as { version: string }).version
+}
 
 for (const { add } of [doctor, train, evaluate, logits, report]) add(program)
 

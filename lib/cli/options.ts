@@ -1,4 +1,6 @@
 // Words of the command line to values: numbers that may be written 1e6, lists of layers, and the model on its device.
+import { stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { TransweldError } from '../native/error.ts'
 import { LanguageModel } from '../model/model.ts'
@@ -62,4 +64,10 @@ export async function openModel(folder: string, device: string | undefined): Pro
 /** The error for two options of which exactly one must be given. */
 export function exactlyOne(a: string, b: string): TransweldError {
   return new TransweldError('ERR_INVALID_ARGUMENT', `expected either ${a} or ${b}, and not both`)
+}
+
+/** Refuses a file to be written whose folder is not there, before the work that it is to hold is done. */
+export async function checkOut(path: string): Promise<void> {
+  const folder = dirname(resolve(path)), isFolder = await stat(folder).then(found => found.isDirectory(), () => false)
+  if (!isFolder) throw new TransweldError('ERR_FILE', `expected an existing folder for --out ${path} but ${folder} is none`)
 }

@@ -7,7 +7,7 @@ import { TranscoderSuite } from '../transcoder/suite.ts'
 import { reportData } from '../view/gather.ts'
 import { reportPage } from '../view/report.ts'
 import { Interrupt } from './interrupt.ts'
-import { deviceOption, openModel, required, whole } from './options.ts'
+import { checkOut, deviceOption, openModel, required, whole } from './options.ts'
 import { ProgressBar } from './progress.ts'
 
 interface Flags {
@@ -28,6 +28,7 @@ export function add(program: Command): void {
 }
 
 async function run(flags: Flags): Promise<void> {
+  await checkOut(flags.out)
   const bar = new ProgressBar()
   using interrupt = new Interrupt(() => bar.clear())
   using model = await openModel(flags.model, flags.device)

@@ -1,6 +1,7 @@
 // `transweld train`: trains transcoders and says how it goes; Ctrl-C leaves a checkpoint and the command that goes on from it.
 import type { Command } from 'commander'
 import { TransweldError } from '../native/error.ts'
+import { savedSteps } from '../train/checkpoint.ts'
 import { train } from '../train/loop.ts'
 import type { LayerStep, StepEvent, TrainEvent } from '../train/event.ts'
 import { parseActivation } from '../transcoder/activation.ts'
@@ -51,6 +52,7 @@ async function run(flags: Flags): Promise<void> {
     ...(seed !== undefined && { seed }), ...(screen !== undefined && { screen }),
   })
   const { steps } = training.settings
+  if (flags.resume && (await savedSteps(out)).length === 0) process.stderr.write(`no checkpoint in ${out}: beginning anew\n`)
   try {
     for await (const event of training) tell(event, steps, bar, flags.json === true)
   } catch (error) {

@@ -62,6 +62,6 @@ export function chooseDevice(name?: string): DeviceInfo {
   if (wanted === 'cpu') throw new TransweldError('ERR_INVALID_ARGUMENT', report.notes.join('; '))
   const tried = report.refused.map(({ path, reason }) => reason.includes(path) ? reason : `${path}: ${reason}`)
   const cards = report.devices.filter(info => info.device !== 'cpu').map(info => info.device)
-  throw new TransweldError('ERR_DEVICE_MISSING', [`expected ${source} ${wanted} but it is not here`, ...tried, ...report.notes,
+  throw new TransweldError('ERR_DEVICE_MISSING', [`expected ${source} ${wanted} but it is not here`, ...tried, ...report.notes.filter(note => !note.startsWith('cpu:')),
     ...(cards.length ? [`here: cpu, ${cards.join(', ')}`] : [])].join('; ') + '. Run `npx transweld doctor` for a full report')
 }

@@ -30,7 +30,7 @@ async function run(): Promise<void> {
     total += ids.length
     send({ kind: 'ids', ids }, [ids.buffer])
   }
-  if (total === 0) throw new TransweldError('ERR_EMPTY_TEXT', `the text holds nothing but white space in ${work.files.length} files (${work.files[0] ?? 'none given'} …)`)
+  if (total === 0) throw new TransweldError('ERR_EMPTY_TEXT', `the text holds nothing but white space: ${work.files[0] ?? 'no file'}${work.files.length > 1 ? ` and ${work.files.length - 1} more` : ''}`)
 }
 
 run().then(() => send({ kind: 'end' }), (error: unknown) => {

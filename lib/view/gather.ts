@@ -2,7 +2,6 @@
 import type { TellingFeature } from '../evaluate/features.ts'
 import type { Evaluation } from '../evaluate/result.ts'
 import type { LanguageModel } from '../model/model.ts'
-import { hookName } from '../model/site.ts'
 import { TransweldError } from '../native/error.ts'
 import type { History } from '../train/history.ts'
 import type { Settings } from '../train/settings.ts'
@@ -65,7 +64,7 @@ function settingsOf(suite: TranscoderSuite, run: Settings | undefined): Record<s
   const made = {
     activation: formatActivation(first.activation), features: first.features.toLocaleString('en'),
     skip: first.weights.skip ? 'yes' : 'no',
-    reads: hookName(first.reads), writes: hookName(first.writes),
+    reads: first.reads, writes: first.writes,
   }
   if (!run) return made
   return {
