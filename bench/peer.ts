@@ -29,7 +29,10 @@ export class Peers {
   static async start(python: string, threads: number): Promise<Peers> {
     const child = spawn(python, ['-u', join(root, 'bench/peers/serve.py'), String(threads)], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', MALLOC_MMAP_THRESHOLD_: String(2 ** 32), MALLOC_TRIM_THRESHOLD_: String(2 ** 34), OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads) },
+      env: {
+        ...process.env, PYTHONDONTWRITEBYTECODE: '1', MALLOC_MMAP_THRESHOLD_: String(2 ** 32), MALLOC_TRIM_THRESHOLD_: String(2 ** 34),
+        OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads),
+      },
     })
     const lines = createInterface({ input: child.stdout! })
     const failed = new Promise<never>((_, reject) => {

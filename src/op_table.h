@@ -3,8 +3,8 @@
  * Shape letters, the same everywhere: N rows (token positions in a batch), D input width, O output width, F features,
  * K codes a row, T tokens of a sequence, H heads, V vocabulary. Matrices are row-major; weights are feature-major [F, D].
  *
- * CALLS. An op is `status op(context, args)`. Args begin with their own size and only ever grow at the end, so a table
- * may be older than its caller. Outputs never alias inputs, except those marked inout. An op on the CPU has finished when
+ * CALLS. An op is `status op(context, args)`. Args begin with their own size and only ever grow at the end. A caller may be
+ * older than the table: what it does not know reads as zero. A table with fewer entries than its caller knows is refused. Outputs never alias inputs, except those marked inout. An op on the CPU has finished when
  * it returns; on a stream it has been enqueued, and a late failure is reported by `wait`. A launcher allocates nothing but
  * the context's own scratch, never prints, never exits. A context is used by one thread at a time; two contexts may be
  * used side by side. "opt" marks a view that may be absent (data = 0).
@@ -99,17 +99,16 @@ typedef struct tw_sparse_sample_args {
 
 /* The positions of codes regrouped by feature, rows ascending within a feature: positions feature_starts[f] ...
  * feature_starts[f+1] − 1 of `rows` and `slots`. slots: index into a plane. fired[f]: rows where z is active.
- * since[f] = 0 where fired, else since[f] + N (saturating). */
+ */
 typedef struct tw_feature_major_args {
   uint32_t size, features;   /* F */
   tw_pattern codes;
   uint64_t code_rows;        /* N */
-  tw_view z;                 /* plane, opt: needed by fired and since */
+  tw_view z;                 /* plane, opt: needed by fired */
   tw_view feature_starts;    /* out, u64 [1, F+1] */
   tw_view rows;              /* out, u32 [1, capacity] */
   tw_view slots;             /* out, u32 [1, capacity] */
   tw_view fired;             /* out, u32 [1, F], opt */
-  tw_view since;             /* inout, u32 [1, F], opt */
 } tw_feature_major_args;
 
 /* One product codesᵀ × dense of a gradient: Σ plane[slot]·dense[row] over a feature's positions. */

@@ -174,23 +174,22 @@ export function sparseSample(args: SparseSample): void {
 /** Arguments of {@link featureMajor}. */
 export interface FeatureMajor {
   codes: Pattern
-  /** A plane; needed by fired and since. */ z?: Tensor | undefined
+  /** A plane; needed by fired. */ z?: Tensor | undefined
   /** N. Default: the pattern's. */ codeRows?: number | undefined
   /** F. Default: the pattern's. */ features?: number | undefined
   /** Out, u64 [1, F + 1] */ featureStarts: Tensor
   /** Out, u32 [1, capacity]: rows, ascending within a feature. */ rows: Tensor
   /** Out, u32 [1, capacity]: places in a plane. */ slots: Tensor
   /** Out, u32 [1, F]: rows on which a feature is active. */ fired?: Tensor | undefined
-  /** In and out, u32 [1, F]: rows since a feature fired. */ since?: Tensor | undefined
 }
 
-const FEATURE_MAJOR = op('feature_major', 'codes', 'z', 'codeRows', 'features', 'featureStarts', 'rows', 'slots', 'fired', 'since')
+const FEATURE_MAJOR = op('feature_major', 'codes', 'z', 'codeRows', 'features', 'featureStarts', 'rows', 'slots', 'fired')
 
 /**
  * The positions of codes regrouped by feature, once a step; every scatter reads them. Feature f has the positions featureStarts[f] …
  * featureStarts[f + 1] − 1 of `rows` and `slots`.
  *
- * @throws TransweldError as {@link sparseEncode} does; ERR_INVALID_ARGUMENT for `fired` or `since` without z.
+ * @throws TransweldError as {@link sparseEncode} does; ERR_INVALID_ARGUMENT for `fired` without z.
  * @example
  * import { featureMajor, openDevice, patternFixed } from 'transweld'
  * using device = openDevice('cpu')
@@ -203,14 +202,14 @@ const FEATURE_MAJOR = op('feature_major', 'codes', 'z', 'codeRows', 'features', 
  */
 export function featureMajor(args: FeatureMajor): void {
   begin(FEATURE_MAJOR, args)
-  const { codes, z, featureStarts, rows, slots, fired, since } = args
+  const { codes, z, featureStarts, rows, slots, fired } = args
   const features = args.features ?? codes?.features, codeRows = args.codeRows ?? codes?.rows
   number(integer('features of featureMajor', features, 0, FEATURE_LIMIT))
   pattern('codes', codes, false)
   if (codeRows !== codes.rows) throw unfit('codeRows', String(codes.rows), codeRows)
   if (features < codes.features) throw unfit('features', `at least the pattern's ${codes.features}`, features)
   whole('codeRows', codeRows)
-  if (z === undefined && (fired !== undefined || since !== undefined)) throw invalid('z of featureMajor with fired or since', 'a plane', z)
+  if (z === undefined && fired !== undefined) throw invalid('z of featureMajor with fired', 'a plane', z)
   optional('z', z, F32, codes.index.rows, codes.index.columns)
   output('featureStarts', featureStarts, U64, 1, features + 1)
   output('rows', rows, U32, 1, ANY)
@@ -218,7 +217,6 @@ export function featureMajor(args: FeatureMajor): void {
   output('slots', slots, U32, 1, ANY)
   if (slots.columns < codes.capacity) throw unfit('slots', `at least ${codes.capacity} columns`, slots)
   optionalOutput('fired', fired, U32, 1, features)
-  optionalOutput('since', since, U32, 1, features)
   send()
 }
 

@@ -3,6 +3,15 @@
 #include <new>
 
 namespace transweld {
+namespace {
+
+// "[4, 16] f32"
+std::string view_text(const tw_view& view) {
+  constexpr const char* kNames[] = {"f32", "bf16", "f16", "i8", "u32", "u64"};
+  return "[" + std::to_string(view.rows) + ", " + std::to_string(view.columns) + "] " + (view.dtype < 6 ? kNames[view.dtype] : "?");
+}
+
+}   // namespace
 
 // Zeros: an absent view has data = 0, reserved fields are 0.
 OpJob::OpJob(const Row& row) : row(row), args_(new std::byte[row.bytes]()) {
@@ -41,11 +50,6 @@ Poison OpJob::failed(tw_status status, const char* words) {
     separator = ", ";
   }
   return std::make_shared<const Failure>(Failure{status, std::move(message)});
-}
-
-std::string view_text(const tw_view& view) {
-  constexpr const char* kNames[] = {"f32", "bf16", "f16", "i8", "u32", "u64"};
-  return "[" + std::to_string(view.rows) + ", " + std::to_string(view.columns) + "] " + (view.dtype < 6 ? kNames[view.dtype] : "?");
 }
 
 }   // namespace transweld

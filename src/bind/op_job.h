@@ -33,6 +33,5 @@ class OpJob : public Job {
 };
 
 // "[4, 16] f32"
-std::string view_text(const tw_view&);
 
 }   // namespace transweld

@@ -1,4 +1,4 @@
-// The rows, in the order of tw_op_table; fields in the order of their struct. test/boundary/signature.test.ts holds them
+// The rows, in the order of tw_op_table; fields in the order of their struct. test/native/abi.test.ts holds them
 // against op_table.h and against lib/native/abi.ts.
 #include "rows.h"
 
@@ -22,7 +22,7 @@ FIELDS(sparse_decode, NUMBER(u32, accumulate), PATTERN(in), VIEW(in, z), VIEW(in
 FIELDS(sparse_sample, NUMBER(f32, penalty), PATTERN(in), VIEW(in, g), VIEW(in, weight), OPTIONAL(in, gate), OPTIONAL(in, norms),
        VIEW(out, out), OPTIONAL(out, penalty_sum));
 FIELDS(feature_major, NUMBER(u32, features), PATTERN(in), NUMBER(u64, code_rows), OPTIONAL(in, z), VIEW(out, feature_starts),
-       VIEW(out, rows), VIEW(out, slots), OPTIONAL(out, fired), OPTIONAL(inout, since));
+       VIEW(out, rows), VIEW(out, slots), OPTIONAL(out, fired));
 FIELDS(sparse_scatter, NUMBER(u32, mode), NUMBER(u32, term_count), NUMBER(u32, project), NUMBER(u32, unit), NUMBER(u32, screen),
        TERM(0), TERM(1), TERM(2), TERM(3), OPTIONAL(out, gradient), OPTIONAL(out, gradient_bias), OPTIONAL(inout, weight),
        OPTIONAL(inout, m), OPTIONAL(inout, v), OPTIONAL(inout, bias), OPTIONAL(inout, bias_m), OPTIONAL(inout, bias_v),

@@ -61,9 +61,19 @@ struct ScreenScratch {              // of a worker
 TW_INLINE ScreenScratch screen_scratch(Divider& d, const EncodeCall& call) {
   const size_t stride = (call.columns + 15) / 16 * 8 + 8, lows = low_room(call) + kSpill;
   const size_t longest = screen_room(call) + 6 * call.k + 64;   // of any list of one row, hands included
-  return {d.take<int32_t>((kRowBlock + kScreenRows) * stride), d.take<int32_t>(kScreenRows * kMostStrip * 16), stride,
-          d.take<ScreenRow>(kRowBlock), d.take<float>(kRowBlock * lows), d.take<float>(longest), d.take<int32_t>(longest),
-          d.take<uint32_t>(longest), d.take<uint32_t>(call.k + 16), d.take<uint32_t>(screen_chunk(call)), d.take<int64_t>(call.k + 16)};
+  ScreenScratch s;
+  s.stride = stride;
+  s.codes = d.take<int32_t>((kRowBlock + kScreenRows) * stride);
+  s.sums = d.take<int32_t>(kScreenRows * kMostStrip * 16);
+  s.rows = d.take<ScreenRow>(kRowBlock);
+  s.lower = d.take<float>(kRowBlock * lows);
+  s.merged = d.take<float>(longest);
+  s.keys = d.take<int32_t>(longest);
+  s.merged_index = d.take<uint32_t>(longest);
+  s.order = d.take<uint32_t>(call.k + 16);
+  s.cursors = d.take<uint32_t>(screen_chunk(call));
+  s.wide = d.take<int64_t>(call.k + 16);
+  return s;
 }
 
 TW_INLINE ScreenWork screen_work(Divider& d, const EncodeCall& call, size_t rows) {
@@ -129,16 +139,16 @@ template <uint32_t kScreen> TW_INLINE lanes end_of(const Interval& i, const floa
 
 // A first L, so that few candidates have to be pruned later: the lower ends are dealt to at least 4·K hands, and the K-th
 // largest of the hands' best is at most the K-th largest of all. Fewer hands than K: none yet.
-template <uint32_t kScreen> TW_INLINE void first_limit(const EncodeCall& call, const ScreenWork& work, ScreenRow& row, size_t group,
-                                                       size_t groups, const int32_t* sums, const Bounds* bounds, int32_t* keys) {
-  if ((group + groups) * 16 > call.features) groups--;   // whole groups only
+template <uint32_t kScreen> TW_INLINE void first_limit(const EncodeCall& call, const ScreenWork& work, ScreenRow& row, size_t groups,
+                                                       const int32_t* sums, const Bounds* bounds, int32_t* keys) {
+  if (groups * 16 > call.features) groups--;   // whole groups only
   const size_t hands = (4 * call.k + 15) / 16 < groups ? (4 * call.k + 15) / 16 : groups;
   if (hands * 16 < call.k) return;
   float best[16];
   for (size_t h = 0; h < hands; h++) {
     lanes most = splat(-__builtin_inff());
     for (size_t g = h; g < groups; g += hands) {
-      const lanes lower = end_of<kScreen>(interval<kScreen>(row, sums + g * 16, bounds[g]), work.low + (group + g) * 16, -row.a, -row.b);
+      const lanes lower = end_of<kScreen>(interval<kScreen>(row, sums + g * 16, bounds[g]), work.low + g * 16, -row.a, -row.b);
       most = max(lower, most);   // `most` where lower is NaN
     }
     store(best, most);
@@ -179,7 +189,7 @@ TW_INLINE void scan_strip(const EncodeCall& call, const ScreenWork& work, Screen
     append_from(pass, static_cast<uint32_t>(group + g) * 16, index + count);
     count += bits_in(pass);
     if constexpr (!kPositive) {
-      const lanes lower = end_of<kScreen>(i, work.low + (group + g) * 16, -row.a, -row.b);
+      const lanes lower = end_of<kScreen>(i, work.low + g * 16, -row.a, -row.b);
       const uint32_t high = above(lower, limit) & pass;
       if (high) {
         append(high, lower, lower_list + low);
@@ -234,7 +244,7 @@ static void screen_block(const EncodeCall& call, const ScreenWork& work, size_t 
       for (size_t i = 0; i < kScreenRows && r + i < count; i++) {
         ScreenRow& row = s.rows[r + i];
         const int32_t* sums = s.sums + i * kMostStrip * 16;
-        if (group == 0 && !call.positive && !row.lost) first_limit<kScreen>(call, work, row, group, wide, sums, bounds + group, s.keys);
+        if (group == 0 && !call.positive && !row.lost) first_limit<kScreen>(call, work, row, wide, sums, bounds, s.keys);
         if (call.positive) scan_strip<kScreen, true>(call, work, row, group, wide, sums, bounds + group, lows, s.keys);
         else scan_strip<kScreen, false>(call, work, row, group, wide, sums, bounds + group, lows, s.keys);
       }

@@ -30,8 +30,5 @@ inline uint32_t* u32(const tw_view& v) { return static_cast<uint32_t*>(v.data); 
 inline uint64_t* u64(const tw_view& v) { return static_cast<uint64_t*>(v.data); }
 inline float* row(const tw_view& v, size_t r) { return static_cast<float*>(v.data) + r * v.stride; }   // f32 views
 inline bool has(const tw_view& v) { return v.data != nullptr; }
-inline bool shaped(const tw_view& v, uint32_t dtype, uint64_t rows, uint64_t columns) {
-  return v.dtype == dtype && v.rows == rows && v.columns == columns && v.stride >= columns;
-}
 }   // namespace
 }   // namespace transweld

@@ -7,6 +7,7 @@ namespace transweld::TRANSWELD_ISA { namespace {
 
 constexpr size_t kPanel = 96;        // pre-activations of a row that exist at a time: a multiple of 16 and of the tile's columns
 constexpr size_t kRowBlock = 128;    // rows of x that share a pass over the weight
+constexpr size_t kNowhere = SIZE_MAX; // in place of a count or a place: there is none
 
 struct EncodeCall {
   const tw_sparse_encode_args& args;

@@ -98,8 +98,6 @@ static inline __attribute__((unused)) void plain_top_block(const EncodeCall& cal
 // to the next free place of a shared arena, with a count for each (panel, row); when all starts are known they are copied
 // home. What the arena cannot hold is computed a second time, straight to its place.
 
-constexpr size_t kNowhere = SIZE_MAX;
-
 // Places an item takes from the arena at a time.
 TW_INLINE size_t arena_chunk(size_t block) { return 4 * block * kPanel + 16; }
 

@@ -63,17 +63,14 @@ struct Sort {
 void count_fired(const tw_feature_major_args& a, size_t f, const uint64_t* starts) {
   uint32_t fired = 0;
   for (uint64_t i = starts[f]; i < starts[f + 1]; i++) fired += f32(a.z)[u32(a.slots)[i]] != 0;
-  if (has(a.fired)) u32(a.fired)[f] = fired;
-  if (!has(a.since)) return;
-  const uint64_t since = u32(a.since)[f] + a.code_rows;
-  u32(a.since)[f] = fired ? 0 : since < UINT32_MAX ? static_cast<uint32_t>(since) : UINT32_MAX;
+  u32(a.fired)[f] = fired;
 }
 
 }   // namespace
 
 tw_status feature_major(tw_context* context, const tw_feature_major_args& a) {
   const size_t features = a.features;
-  const bool ragged = has(a.codes.starts), fires = has(a.fired) || has(a.since);
+  const bool ragged = has(a.codes.starts), fires = has(a.fired);
   Pattern codes;
   Check check{context};
   read_pattern(check, a.codes, a.code_rows, features, codes);
@@ -82,7 +79,7 @@ tw_status feature_major(tw_context* context, const tw_feature_major_args& a) {
   check.that(reach <= UINT32_MAX, "at most 2^32 - 1 positions", "codes.index", reach);
   check.view("feature_starts", a.feature_starts, {TW_U64, 1, a.features + uint64_t{1}});
   check.view("rows", a.rows, {TW_U32, 1, kAny}).view("slots", a.slots, {TW_U32, 1, kAny});
-  check.optional("fired", a.fired, {TW_U32, 1, features}).optional("since", a.since, {TW_U32, 1, features});
+  check.optional("fired", a.fired, {TW_U32, 1, features});
   if (fires) read_plane(check, "z", a.codes, a.z);
   if (check.status) return check.status;
   const uint64_t positions = ragged ? codes.starts[codes.rows] : codes.rows * codes.width;

@@ -58,9 +58,9 @@ export async function digests(digest: (bytes: Uint8Array) => string): Promise<Re
   await keep('sample', s)
   await keep('penalty', sum)
   const major = { featureStarts: device.tensor('u64', 1, F + 1), rows: device.tensor('u32', 1, N * K), slots: device.tensor('u32', 1, N * K) }
-  const fired = device.tensor('u32', 1, F), since = device.from(new Uint32Array(F), 1, F)
-  featureMajor({ codes, z, ...major, fired, since })
-  for (const [name, tensor] of Object.entries({ ...major, fired, since })) await keep(name, tensor)
+  const fired = device.tensor('u32', 1, F)
+  featureMajor({ codes, z, ...major, fired })
+  for (const [name, tensor] of Object.entries({ ...major, fired })) await keep(name, tensor)
   const terms = [{ ...major, plane: z, dense: g }, { ...major, plane: s, dense: x }]
   const gradient = room(F, D), gradientBias = room(1, F)
   sparseScatter({ mode: 'gradient', terms, gradient, gradientBias })

@@ -76,13 +76,11 @@ export function sparseSample({ codes, g, weight, gate, norms, penalty }: Sample,
 }
 
 /** The positions of codes by feature: of each its row and its slot in a plane. */
-export interface FeatureMajor { starts: number[], rows: number[], slots: number[], fired: number[], since: number[] }
+export interface FeatureMajor { starts: number[], rows: number[], slots: number[], fired: number[] }
 
-/** Regroups codes by feature; rows ascend within a feature. `since` saturates at the largest u32. */
-export function featureMajor(
-  { codes, features, z, since }: { codes: Pattern, features: number, z?: ArrayLike<number>, since?: ArrayLike<number> }
-): FeatureMajor {
-  const result: FeatureMajor = { starts: [0], rows: [], slots: [], fired: [], since: [] }
+/** Regroups codes by feature; rows ascend within a feature. */
+export function featureMajor({ codes, features, z }: { codes: Pattern, features: number, z?: ArrayLike<number> }): FeatureMajor {
+  const result: FeatureMajor = { starts: [0], rows: [], slots: [], fired: [] }
   for (let f = 0; f < features; f++) {
     let fired = 0
     for (let n = 0; n < rowsOf(codes); n++) {
@@ -95,7 +93,6 @@ export function featureMajor(
     }
     result.starts.push(result.rows.length)
     result.fired.push(fired)
-    result.since.push(fired > 0 ? 0 : Math.min((since?.[f] ?? 0) + rowsOf(codes), 2 ** 32 - 1))
   }
   return result
 }
