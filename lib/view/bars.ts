@@ -59,7 +59,7 @@ export function histogram({ name, layer, ink, density, range, ticks }: Histogram
     const place = { x: share(left), width: share(across.place(bin.to) - left), y: round(height - tall), height: round(tall) }
     return tag('rect', place, tag('title', {}, escapeHtml(`${count(bin.features)} features fire on ${shares(bin)}`)))
   })
-  const decades = across.ticks.filter(Number.isInteger)
+  const all = across.ticks.filter(Number.isInteger), decades = all.length > 4 ? all.filter((_, i) => i % 2 === 0) : all     // four labels fit a slim panel
   const axis = { ...across, ticks: decades.length >= 2 ? decades : across.ticks }
   const description = `Histogram of feature density, ${name}: ${count(active)} features fired, ${count(silent)} never did.${peak(fired)}`
   const unit = active + silent === 0 ? 'no features' : `${percent(silent / (active + silent))} never fired`
