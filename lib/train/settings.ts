@@ -2,8 +2,7 @@
 import { closed, finite, flag, integer, invalid, oneOf } from '../native/check.ts'
 import { TransweldError } from '../native/error.ts'
 import { type LanguageModel } from '../model/model.ts'
-import type { Site } from '../model/site.ts'
-import { SITES } from '../model/site.ts'
+import { type Site, SITES } from '../model/site.ts'
 import type { Activation } from '../transcoder/activation.ts'
 import { type LossName, presetOf } from '../transcoder/preset.ts'
 import type { ScreenMode } from '../transcoder/screen.ts'
@@ -90,11 +89,13 @@ export function settingsOf(options: TrainOptions): Settings {
   const tokens = Math.floor(finite('tokens', options.tokens, 1))
   const steps = Math.floor(tokens / batch)
   if (steps < 1) throw invalid('tokens', `at least one batch of ${batch} tokens`, options.tokens, 'Give more tokens or a smaller batch')
+  const reads = oneOf('reads', options.reads ?? 'mlpInput', SITES), writes = oneOf('writes', options.writes ?? 'mlpOutput', SITES)
+  if (reads === writes) throw new TransweldError('ERR_UNSUPPORTED', `expected two sites but received "${reads}" for both: autoencoders (unit rows, b_dec on both sides) are not trained yet`)
   const preset = presetOf(activation)
   return {
     layers: layersOf(options.layers ?? 'all', model.config.layers), features, activation, skip: flag('skip', options.skip ?? false), tokens, batch, steps,
     rate: finite('rate', options.rate ?? preset.rate(features), 0), warmUp: preset.warmUp(steps), decay: preset.decay,
-    seed: integer('seed', options.seed ?? 0), reads: oneOf('reads', options.reads ?? 'mlpInput', SITES), writes: oneOf('writes', options.writes ?? 'mlpOutput', SITES),
+    seed: integer('seed', options.seed ?? 0), reads, writes,
     shuffle: integer('shuffle', options.shuffle ?? 4, 1, 2 ** 16), loss: preset.loss, auxiliary: finite('auxiliary', options.auxiliary ?? preset.auxiliary, 0),
     deadAfter: integer('deadAfter', options.deadAfter ?? preset.deadAfter(steps * batch), 0),
   }

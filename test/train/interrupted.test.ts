@@ -49,6 +49,7 @@ test('options are checked before anything is read', async ({ model }) => {
   await failsWith('ERR_INVALID_ARGUMENT', /from 0 to 3 for a layer but received 4/, () => train({ ...options, layers: [0, 4] }))
   await failsWith('ERR_INVALID_ARGUMENT', /at least one batch/, () => train({ ...options, tokens: 100 }))
   await failsWith('ERR_INVALID_ARGUMENT', /`out` folder to resume/, () => train({ ...options, resume: true }))
+  await failsWith('ERR_UNSUPPORTED', /"mlpInput" for both/, () => train({ ...options, writes: 'mlpInput' }))
   await failsWith('ERR_INVALID_ARGUMENT', /topK\(k\) or relu/, () => train({ ...options, activation: 'topk' } as unknown as TrainOptions))
 })
 
