@@ -31,7 +31,7 @@ export interface TrainOptions {
   readonly reads?: Site
   /** Site that is written. Default mlpOutput. */
   readonly writes?: Site
-  /** Batches of activations that are shuffled together. Default 4. */
+  /** Batches of activations that are shuffled together: shuffle · batch · (D + O) · 4 bytes a layer. Default 4. */
   readonly shuffle?: number
   /** Weight of AuxK. Default the preset's. */
   readonly auxiliary?: number
