@@ -81,6 +81,20 @@ each('hostile rows, hostile weights, both', async b => {
   }
 })
 
+each('weights beyond 4 MB, which are evaluated block by block and in two goes', async b => {
+  const width = 769, features = 1501, weight = random(40, features, width)      // 4.6 MB of f32
+  await check(b, 'large', random(41, 21, width), weight, random(42, 1, features), [1, 4, 32, 125])
+  await check(b, 'large, hostile rows', hostileRows(43, 24, width), weight, undefined, [3])
+  for (let f = 800; f < features; f++) weight.data.copyWithin(f * width, (f - 700) * width, (f - 699) * width)
+  await check(b, 'large, every feature twice', random(44, 9, width), weight, undefined, [1, 2, 33])
+})
+
+each('more rows than are screened at a time', async b => {
+  const x = random(45, 4301, 9), weight = random(46, 260, 9)
+  for (let n = 0; n < 4301; n += 3) x.data.fill(0, n * 9, n * 9 + 9)             // ties at every place: their lists overflow
+  await check(b, 'several chunks', x, weight, random(47, 1, 260), [1, 5])
+})
+
 each('biases that are huge, infinite or NaN', async b => {
   const x = random(14, 9, 40), weight = random(15, 600, 40)
   for (const bad of [1e30, -1e30, 3.4e38, Infinity, -Infinity, NaN]) {
