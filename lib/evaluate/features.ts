@@ -6,7 +6,7 @@ import { type Context, topContexts } from './contexts.ts'
 import { collectFirings } from './firings.ts'
 import { heldOutIds } from './held-out.ts'
 import { pickFeatures } from './pick.ts'
-import { Turn } from './slices.ts'
+import { Turn } from '../native/slices.ts'
 
 /** Options of {@link tellingFeatures}. */
 export interface FeatureOptions {

@@ -5,7 +5,7 @@ import type { CodeSpace } from '../transcoder/codespace.ts'
 import type { TranscoderSuite } from '../transcoder/suite.ts'
 import { batches, batchRows, checkAborted } from './held-out.ts'
 import { later } from '../tensor/later.ts'
-import { Turn } from './slices.ts'
+import { Turn } from '../native/slices.ts'
 
 /** The firings of one layer: those of feature f are places starts[f] … starts[f + 1] − 1, rows ascending. */
 export interface Firings {

@@ -13,15 +13,12 @@ const NONE = 0xFFFFFFFF
 /** The first `tokens` ids of a text, rounded down to whole windows but at least one; fewer where the text is shorter. */
 export async function heldOutIds(model: LanguageModel, text: string | readonly string[], tokens: number,
   signal?: AbortSignal): Promise<Uint32Array> {
-  const { context, vocabulary } = model.config, most = Math.max(1, Math.floor(tokens / context))
+  const { context } = model.config, most = Math.max(1, Math.floor(tokens / context))
   const ids = new Uint32Array(most * context)
   let count = 0
   for await (const window of windows(tokenStream({ files: await listTexts(text), tokenizer: model.folder }), context)) {
     checkAborted(signal)
-    const wrong = window.find(id => id >= vocabulary)
-    if (wrong !== undefined) {
-      throw new TransweldError('ERR_TOKEN_RANGE', `expected token ids below ${vocabulary}, the model's vocabulary, but its tokenizer gave ${wrong}`)
-    }
+    model.checkVocabulary(window)
     ids.set(window, count++ * context)
     if (count === most) break
   }

@@ -6,7 +6,7 @@
 //   maximum       its largest value
 //   sharpness     mean value over its firings / mean value over all firings of the layer, for rare features
 import type { Firings } from './firings.ts'
-import type { Turn } from './slices.ts'
+import type { Turn } from '../native/slices.ts'
 
 /** A feature and why it was chosen. Tokens in `why` stand between backticks. */
 export interface Pick { readonly feature: number, readonly density: number, readonly maximum: number, readonly why: string }

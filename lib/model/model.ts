@@ -111,6 +111,12 @@ export class LanguageModel {
     return Uint32Array.from(ids)
   }
 
+  /** Refuses ids of its own tokenizer that lie outside its vocabulary: the two do not belong together then. */
+  checkVocabulary(ids: Uint32Array): void {
+    const { vocabulary } = this.config, wrong = ids.find(id => id >= vocabulary)
+    if (wrong !== undefined) throw new TransweldError('ERR_TOKEN_RANGE', `expected token ids below ${vocabulary}, the model's vocabulary, but its tokenizer gave ${wrong}`)
+  }
+
   /** Frees the weights, and the device if the model opened it. Passes made from it must be disposed by who made them. */
   dispose(): void {
     if (this.#disposed) return

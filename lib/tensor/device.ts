@@ -33,6 +33,7 @@ export class Device {
   readonly bits: string
   readonly #forgotten: { id: number }
   #isDisposed = false
+  #making: Tensor[] | undefined       // what allOrNothing would give back
 
   /** @internal Devices are made by `openDevice`. */
   constructor(info: DeviceInfo, memoryLimit: number) {
@@ -71,7 +72,34 @@ export class Device {
     if (!Number.isSafeInteger(bytes)) throw invalid(`a tensor [${rows}, ${columns}] ${dtype}`, 'at most 2^53 bytes', bytes)
     const storage = new Storage(this, bytes)
     storage.block = this.#allocate(storage, `[${rows}, ${columns}] ${dtype}`)
-    return new Tensor(storage, dtype, rows, columns, columns, 0, false)
+    const tensor = new Tensor(storage, dtype, rows, columns, columns, 0, false)
+    this.#making?.push(tensor)
+    return tensor
+  }
+
+  /**
+   * Runs `make`, which must not be async; where it throws, every tensor that it has made is given back before the error goes on.
+   * For objects of many tensors, whose memory may run out half-way.
+   *
+   * @example
+   * import { openDevice } from 'transweld'
+   * using device = openDevice('cpu', { memoryLimit: 1e6 })
+   * let code = ''
+   * try {
+   *   device.allOrNothing(() => [device.tensor('f32', 100, 1000), device.tensor('f32', 1000, 1000)])
+   * } catch (error) { code = (error as { code: string }).code }
+   * console.log(code, device.memory().used)   // ERR_OUT_OF_MEMORY 0
+   */
+  allOrNothing<T>(make: () => T): T {
+    const outer = this.#making, made: Tensor[] = this.#making = []
+    try {
+      const result = make()
+      outer?.push(...made)
+      return result
+    } catch (error) {
+      for (const tensor of made) tensor.dispose()
+      throw error
+    } finally { this.#making = outer }
   }
 
   /**

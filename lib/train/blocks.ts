@@ -54,6 +54,7 @@ export class ActivationBlocks {
     for (let at = 0; at < this.rows;) {
       const ids = new Uint32Array(Math.min(this.#pass.rows, this.rows - at)), from = at
       for (let w = 0; w < ids.length; w += context) ids.set((await this.#windows.next()).value!, w)
+      this.#model.checkVocabulary(ids)
       this.#pass.begin(ids, evenStarts(ids.length, context))
       await this.#pass.blocks(0, last, (layer, sites) => {
         const i = layers.indexOf(layer)
@@ -65,7 +66,7 @@ export class ActivationBlocks {
     }
     this.block++
     this.taken = 0
-    this.#order.write(new Permutation(this.rows, { seed, domain: 'activations', epoch: 0, block: this.block }).all())
+    this.#order.write(await new Permutation(this.rows, { seed, domain: 'activations', epoch: 0, block: this.block }).all())
   }
 
   /** Fills the block again that a checkpoint was in the middle of; the windows must stand at its start. */

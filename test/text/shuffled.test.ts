@@ -41,7 +41,7 @@ test('an epoch: each window once, blocks in order, permuted within by (seed, epo
   const { order, positions } = await all(base)
   assert.is(order.length, WINDOWS)
   for (let first = 0; first < WINDOWS; first += 10) {
-    const count = Math.min(10, WINDOWS - first), permuted = new Permutation(count, { seed: 3, domain: 'windows', epoch: 0, block: first / 10 }).all()
+    const count = Math.min(10, WINDOWS - first), permuted = await new Permutation(count, { seed: 3, domain: 'windows', epoch: 0, block: first / 10 }).all()
     assert.equal(order.slice(first, first + count), [...permuted].map(i => ordered[first + i]))
   }
   assert.equal(positions, Array.from({ length: WINDOWS + 1 }, (_, window) => ({ epoch: 0, window })))

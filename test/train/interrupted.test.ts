@@ -9,6 +9,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { TransweldError } from '../../lib/native/error.ts'
 import { LanguageModel } from '../../lib/model/model.ts'
+import { openDevice } from '../../lib/tensor/device.ts'
 import { topK } from '../../lib/transcoder/activation.ts'
 import { TranscoderSuite } from '../../lib/transcoder/suite.ts'
 import { savedSteps } from '../../lib/train/checkpoint.ts'
@@ -79,6 +80,22 @@ test('a run that failed before its first checkpoint leaves a folder that can be 
   await failsWith('ERR_EMPTY_TEXT', /./, () => run({ ...options, text: join(folder, 'empty.txt') }))
   const events = await run(options, event => event.event === 'step')
   assert.is(events.length, 1)
+})
+
+test('ids of a tokenizer that is larger than the model', ({ model }) => {
+  model.checkVocabulary(Uint32Array.of(0, 4095))
+  assert.throws(() => model.checkVocabulary(Uint32Array.of(0, 4096)), /below 4096, the model's vocabulary, but its tokenizer gave 4096/)
+})
+
+test('where memory runs out while a run is made, all of it is given back', async ({ folder }) => {
+  using device = openDevice('cpu', { memoryLimit: 24e6 })
+  using model = await LanguageModel.open('examples/codelm', { device })
+  await device.wait()
+  const before = device.memory().used
+  await failsWith('ERR_OUT_OF_MEMORY', /./, () => run({ ...victimOptions(model, 'topk'), features: 4096, out: join(folder, 'out') }))
+  await device.wait()
+  assert.is(device.memory().used, before)
+  assert.is((await model.logits([1, 2, 3])).rows, 3)
 })
 
 test('a screen that the instruction set lacks is refused when it is asked for by name', ({ folder }) => {
