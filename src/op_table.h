@@ -5,7 +5,7 @@
  *
  * CALLS. An op is `status op(context, args)`. Args begin with their own size and only ever grow at the end. A caller may be
  * older than the table: what it does not know reads as zero. A table with fewer entries than its caller knows is refused. Outputs never alias inputs, except those marked inout. An op on the CPU has finished when
- * it returns; on a stream it has been enqueued, and a late failure is reported by `wait`. A launcher allocates nothing but
+ * it returns; on a stream it has been enqueued, and a failure that shows later is reported by `wait`. A launcher allocates nothing but
  * the context's own scratch, never prints, never exits. A context is used by one thread at a time; two contexts may be
  * used side by side. "opt" marks a view that may be absent (data = 0).
  *
@@ -31,7 +31,7 @@
 extern "C" {
 #endif
 
-#define TW_ABI 1u
+#define TW_ABI 2u
 
 typedef struct tw_context tw_context;
 typedef tw_status tw_op(tw_context*, const void* args);
@@ -325,7 +325,10 @@ enum { TW_TO_DEVICE = 0, TW_FROM_DEVICE = 1, TW_ON_DEVICE = 2 };
 
 /* devices: how many there are; fills up to `room` of them; `why` says in words why there are none or fewer.
  * open: limit_bytes 0 is no limit; *stop, polled between tiles, ends work early when it becomes non-zero.
- * alloc and free may be called from any thread. Memory is aligned to 64 bytes and not cleared. */
+ * alloc and free may be called from any thread. Memory is aligned to 64 bytes and not cleared.
+ * copy: the host's side may be used again when it returns. wait: all that was enqueued has run; where an op failed after its
+ * entry had returned, the status of the first one, and in *late_call which it was: calls of ops on this context are counted
+ * from 1. 0: none, or not to be told (a device that is lost). */
 typedef struct tw_op_table {
   uint32_t abi_version, struct_size;
   uint32_t (*devices)(tw_device* out, uint32_t room, char* why, uint32_t why_bytes);
@@ -335,7 +338,7 @@ typedef struct tw_op_table {
   tw_status (*alloc)(tw_context*, uint64_t bytes, void** out);
   void (*free)(tw_context*, void* data, uint64_t bytes);
   tw_status (*copy)(tw_context*, void* to, const void* from, uint64_t bytes, uint32_t direction);
-  tw_status (*wait)(tw_context*);
+  tw_status (*wait)(tw_context*, uint64_t* late_call);
   void (*memory)(tw_context*, tw_memory* out);
   uint64_t (*screen_bytes)(tw_context*, uint32_t screen, uint64_t rows, uint64_t columns); /* 0: no such screen here */
   tw_op *sparse_encode, *sparse_decode, *sparse_sample, *feature_major, *sparse_scatter, *screen_rows;

@@ -17,3 +17,26 @@ typedef struct tw_view {
   uint32_t dtype;   /* tw_dtype */
   uint32_t reserved;
 } tw_view;
+
+/* Bytes of an element; 0 of what is no dtype. */
+static inline uint64_t tw_dtype_bytes(uint32_t dtype) {
+  switch (dtype) {
+    case TW_F32: case TW_U32: return 4;
+    case TW_BF16: case TW_F16: return 2;
+    case TW_I8: return 1;
+    case TW_U64: return 8;
+    default: return 0;
+  }
+}
+
+static inline const char* tw_dtype_name(uint32_t dtype) {
+  switch (dtype) {
+    case TW_F32: return "f32";
+    case TW_BF16: return "bf16";
+    case TW_F16: return "f16";
+    case TW_I8: return "i8";
+    case TW_U32: return "u32";
+    case TW_U64: return "u64";
+    default: return "unknown dtype";
+  }
+}

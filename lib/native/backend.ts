@@ -2,9 +2,12 @@
 import type { NativeDevice } from './abi.ts'
 import { invalid } from './check.ts'
 import { TransweldError } from './error.ts'
-import { cudaPaths, native } from './load.ts'
+import { cudaHostPath, cudaPaths, native } from './load.ts'
 
-/** A device that can be opened. `device` is the name to ask for: "cpu", "cuda:0". */
+/**
+ * A device that can be opened. `device` is the name to ask for: "cpu", "cuda:0". In a checkout that has built it there is also
+ * "cuda-host:0", the CUDA kernels run by the CPU: slow, made to find faults, one device for each order of threads.
+ */
 export interface DeviceInfo extends NativeDevice {
   readonly device: string
   /** The backend's library; empty for the CPU, which is inside the addon. */
@@ -42,6 +45,8 @@ export function devices(): DeviceReport {
   }
   add('cpu', '')
   for (const path of cudaPaths()) if (add('cuda', path)) break
+  const emulated = cudaHostPath()
+  if (emulated !== undefined) add('cuda-host', emulated)
   return { devices: found, refused, notes }
 }
 
@@ -53,9 +58,10 @@ export function devices(): DeviceReport {
 export function chooseDevice(name?: string): DeviceInfo {
   const asked = name ?? (process.env.TRANSWELD_DEVICE || undefined)
   const source = name === undefined && asked !== undefined ? 'TRANSWELD_DEVICE' : 'device'
-  if (asked !== undefined && !/^(cpu|cuda:\d+)$/.test(asked)) throw invalid(source, '"cpu" or "cuda:0"', asked)
+  if (asked !== undefined && !/^(cpu|cuda(-host)?(:\d+)?)$/.test(asked)) throw invalid(source, '"cpu" or "cuda:0"', asked)
   const report = devices()
-  const wanted = asked ?? (report.devices.find(info => info.device !== 'cpu') ? 'cuda:0' : 'cpu')
+  const first = report.devices.some(info => info.device === 'cuda:0') ? 'cuda:0' : 'cpu'
+  const wanted = asked === undefined ? first : /^cuda(-host)?$/.test(asked) ? `${asked}:0` : asked
   const found = report.devices.find(info => info.device === wanted)
   if (found) return found
   // The CPU is inside the addon: what can be wrong is TRANSWELD_ISA or TRANSWELD_THREADS, and the backend says so.

@@ -6,7 +6,7 @@ import { type DeviceInfo, type Refusal, chooseDevice, devices } from './backend.
 import { addonPath, libc, native, root } from './load.ts'
 
 /** An environment variable that changes what happens. */
-const VARIABLES = ['TRANSWELD_DEVICE', 'TRANSWELD_CUDA_LIBRARY', 'TRANSWELD_THREADS', 'TRANSWELD_ISA', 'TRANSWELD_ADDON', 'CUDA_VISIBLE_DEVICES',
+const VARIABLES = ['TRANSWELD_DEVICE', 'TRANSWELD_CUDA_LIBRARY', 'TRANSWELD_CUDA_HOST_LIBRARY', 'TRANSWELD_THREADS', 'TRANSWELD_ISA', 'TRANSWELD_ADDON', 'CUDA_VISIBLE_DEVICES',
   'LD_LIBRARY_PATH', 'LD_PRELOAD', 'NODE_OPTIONS'] as const
 
 /** The report of `transweld doctor`. */
@@ -68,7 +68,7 @@ function driverVersion(): string {
 
 // In plain words, what to do about each way of not having a GPU.
 function advice(refused: readonly Refusal[], found: readonly DeviceInfo[], driver: string): string[] {
-  if (found.some(info => info.device !== 'cpu')) return []
+  if (found.some(info => info.device.startsWith('cuda:'))) return []
   const words: string[] = []
   const present = refused.filter(({ path }) => existsSync(path))
   if (present.length === 0) words.push('No CUDA library is here: everything runs on the CPU. If you have one, name it in TRANSWELD_CUDA_LIBRARY.')

@@ -1,4 +1,5 @@
 // The only importer of the addon: where it lies, loading it once, and words for every way in which that fails.
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { Native } from './abi.ts'
@@ -39,6 +40,14 @@ export function cudaPaths(): string[] {
   const forced = process.env.TRANSWELD_CUDA_LIBRARY
   if (forced) return [forced]
   return [join(dirname(addonPath().path), 'transweld_cuda.so'), join(root(), 'build-cuda/Release/transweld_cuda.so')]
+}
+
+/** The library that runs the CUDA kernels without a GPU, for tests: only where a checkout has built it, or TRANSWELD_CUDA_HOST_LIBRARY names it. */
+export function cudaHostPath(): string | undefined {
+  const forced = process.env.TRANSWELD_CUDA_HOST_LIBRARY
+  if (forced !== undefined) return forced || undefined
+  const built = join(root(), 'build-cuda-host/Release/transweld_cuda_host.so')
+  return existsSync(built) ? built : undefined
 }
 
 let loaded: Native | undefined

@@ -1,4 +1,5 @@
 #include "block.h"
+#include "late.h"
 
 namespace transweld {
 
@@ -7,7 +8,8 @@ static uint64_t room(uint64_t bytes) { return bytes < kLeastBytes ? kLeastBytes 
 
 static std::string text(uint64_t value) { return std::to_string(value); }
 
-Engine::Engine(const tw_op_table* table, uint32_t device, uint64_t limit_bytes) : table(table) {
+Engine::Engine(const tw_op_table* table, uint32_t device, uint64_t limit_bytes, bool is_deferred)
+    : table(table), late(is_deferred ? std::make_unique<LateCalls>() : nullptr) {
   tw_status status = table->open(device, limit_bytes, &stop, &context);
   if (status == TW_OK) return;
   raise(status, "device " + text(device) + " could not be opened");

@@ -7,9 +7,11 @@
 
 namespace transweld {
 
+class LateCalls;
+
 // An open context of a backend. It closes when the last block of it is gone: a block may outlive its device's queue.
 struct Engine {
-  Engine(const tw_op_table* table, uint32_t device, uint64_t limit_bytes);
+  Engine(const tw_op_table* table, uint32_t device, uint64_t limit_bytes, bool is_deferred);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -19,6 +21,7 @@ struct Engine {
   const tw_op_table* table;
   tw_context* context = nullptr;
   int32_t stop = 0;   // polled by ops between tiles
+  std::unique_ptr<LateCalls> late;   // the queue's thread only; null where an op has finished when its entry returns
 };
 
 // The storage of one tensor and its views. Its last owner, a slot or a job, frees it, on whatever thread that is.

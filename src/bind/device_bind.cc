@@ -6,9 +6,6 @@ namespace transweld {
 
 namespace {
 
-// Native memory counts fully in JavaScript's collector; a GPU's would drive it mad: a sixteenth of it.
-constexpr int64_t kCpuShare = 1, kGpuShare = 16;
-
 Instance& instance_of(const Napi::CallbackInfo& info) { return *static_cast<Instance*>(info.Data()); }
 double number_at(const Napi::CallbackInfo& info, size_t i) { return number(info.Env(), info[i]); }
 std::string text_at(const Napi::CallbackInfo& info, size_t i) { return info[i].IsString() ? info[i].As<Napi::String>().Utf8Value() : ""; }
@@ -75,7 +72,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     const std::string path = text_at(info, 0);
     const auto* table = table_of(path);
     return Napi::Number::New(env, instance_of(info).add_device(table, static_cast<uint32_t>(number_at(info, 1)), bytes_at(info, 2),
-                                                               path.empty() ? kCpuShare : kGpuShare));
+                                                               !path.empty()));
   });
 }
 

@@ -6,11 +6,14 @@ constexpr uint32_t kIndexBits = 24;      // 16 M tensors at once; 2^29 generatio
 constexpr double kIndices = 1u << kIndexBits;
 constexpr uint32_t kGenerations = 1u << 29;
 
-double Instance::add_device(const tw_op_table* table, uint32_t index, uint64_t limit_bytes, int64_t external_share) {
+// Native memory counts fully in JavaScript's collector; a GPU's would drive it mad: a sixteenth of it.
+constexpr int64_t kCpuShare = 1, kGpuShare = 16;
+
+double Instance::add_device(const tw_op_table* table, uint32_t index, uint64_t limit_bytes, bool is_gpu) {
   auto device = std::make_unique<Device>();
-  device->engine = std::make_shared<Engine>(table, index, limit_bytes);
+  device->engine = std::make_shared<Engine>(table, index, limit_bytes, is_gpu);
   device->queue = std::make_unique<Queue>(env);
-  device->external_share = external_share;
+  device->external_share = is_gpu ? kGpuShare : kCpuShare;
   devices_.push_back(std::move(device));
   return static_cast<double>(devices_.size() - 1);
 }

@@ -27,7 +27,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
  public:
   explicit Instance(napi_env env) : env(env) {}
 
-  double add_device(const tw_op_table*, uint32_t index, uint64_t limit_bytes, int64_t external_share);
+  double add_device(const tw_op_table*, uint32_t index, uint64_t limit_bytes, bool is_gpu);
   Device& device(double id);                              // Fault when it is closed
   void close_device(double id);                           // its blocks go too; what is awaited is rejected
 

@@ -1,14 +1,14 @@
 #include "op_job.h"
 #include <exception>
 #include <new>
+#include "late.h"
 
 namespace transweld {
 namespace {
 
 // "[4, 16] f32"
 std::string view_text(const tw_view& view) {
-  constexpr const char* kNames[] = {"f32", "bf16", "f16", "i8", "u32", "u64"};
-  return "[" + std::to_string(view.rows) + ", " + std::to_string(view.columns) + "] " + (view.dtype < 6 ? kNames[view.dtype] : "?");
+  return "[" + std::to_string(view.rows) + ", " + std::to_string(view.columns) + "] " + tw_dtype_name(view.dtype);
 }
 
 }   // namespace
@@ -24,6 +24,7 @@ void OpJob::run() noexcept {
     if (use.kind != Kind::out && use.block->poison) return poison(Poison(use.block->poison));
   }
   Engine& engine = *uses.front().block->engine;
+  if (engine.late) engine.late->add(*this);   // every call counts, those that fail at once too
   try {
     tw_status status = (engine.table->*row.entry)(engine.context, args_.get());
     if (status != TW_OK) return poison(failed(status, engine.table->last_error(engine.context)));
@@ -35,21 +36,26 @@ void OpJob::run() noexcept {
     return poison(failed(TW_INTERNAL, "an exception of unknown type"));
   }
   for (auto& use : uses) if (use.kind == Kind::out && use.is_whole) use.block->poison.reset();
+  if (!engine.late || !engine.late->is_full()) return;
+  if (const Poison lost = engine.late->settle(engine)) poison(lost);
 }
 
 void OpJob::poison(const Poison& poison) {
   for (auto& use : uses) if (use.kind != Kind::in) use.block->poison = poison;
 }
 
-// "matmul failed: words; a [4, 16] f32, b [8, 16] f32, ..."
 Poison OpJob::failed(tw_status status, const char* words) {
-  std::string message = std::string(row.name) + " failed: " + (words && *words ? words : "status " + std::to_string(status));
-  const char* separator = "; ";
-  for (auto& use : uses) {
-    message += separator + std::string(use.field->name) + " " + view_text(at<tw_view>(use.field->offset));
-    separator = ", ";
-  }
-  return std::make_shared<const Failure>(Failure{status, std::move(message)});
+  FailureWords text(row, status, words);
+  for (auto& use : uses) text.add(*use.field, view(use));
+  return std::make_shared<const Failure>(Failure{status, std::move(text.message)});
+}
+
+FailureWords::FailureWords(const Row& row, tw_status status, const char* words)
+    : message(std::string(row.name) + " failed: " + (words && *words ? words : "status " + std::to_string(status))) {}
+
+void FailureWords::add(const Field& field, const tw_view& view) {
+  message += separator + std::string(field.name) + " " + view_text(view);
+  separator = ", ";
 }
 
 }   // namespace transweld

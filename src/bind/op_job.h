@@ -23,6 +23,7 @@ class OpJob : public Job {
   void run() noexcept override;
 
   template <class T> T& at(uint32_t offset) { return *reinterpret_cast<T*>(args_.get() + offset); }
+  const tw_view& view(const Use& use) const { return *reinterpret_cast<const tw_view*>(args_.get() + use.field->offset); }
   const Row& row;
   std::vector<Use> uses;
 
@@ -32,6 +33,12 @@ class OpJob : public Job {
   std::unique_ptr<std::byte[]> args_;
 };
 
-// "[4, 16] f32"
+// "matmul failed: words; a [4, 16] f32, b [8, 16] f32, ..."
+struct FailureWords {
+  FailureWords(const Row&, tw_status, const char* words);
+  void add(const Field&, const tw_view&);
+  std::string message;
+  const char* separator = "; ";
+};
 
 }   // namespace transweld

@@ -1,6 +1,7 @@
 #include "transfer_bind.h"
 #include <cstdlib>
 #include <cstring>
+#include "late.h"
 #include "view_bind.h"
 
 namespace transweld {
@@ -37,6 +38,9 @@ Poison copy_failure(Engine& engine, const char* verb, tw_status status) {
   const char* words = engine.table->last_error(engine.context);
   return std::make_shared<const Failure>(Failure{status, std::string(verb) + " failed: " + (words && *words ? words : "status " + std::to_string(status))});
 }
+
+// All that was enqueued has run; failures of single ops lie in their blocks now. What is returned concerns the whole device.
+Poison settled(Engine& engine) { return engine.late ? engine.late->settle(engine) : nullptr; }
 
 void write_now(const BoundView& bound, void* dense) {
   Engine& engine = *bound.block->engine;
@@ -81,9 +85,9 @@ struct ReadJob : PromiseJob {
       failure = std::make_shared<const Failure>(Failure{TW_MEMORY, "expected room for a copy of " + std::to_string(bytes) + " bytes but the system has none"});
       return;
     }
-    tw_status status = copy_rows(engine, bound.view, staging.get(), TW_FROM_DEVICE);
-    if (status == TW_OK) status = engine.table->wait(engine.context);
+    const tw_status status = copy_rows(engine, bound.view, staging.get(), TW_FROM_DEVICE);
     if (status != TW_OK) failure = copy_failure(engine, "read", status);
+    else if (!(failure = settled(engine))) failure = bound.block->poison;
   }
   napi_value result(napi_env env) override {
     void* data;
@@ -101,8 +105,7 @@ struct ReadJob : PromiseJob {
 struct WaitJob : PromiseJob {
   WaitJob(napi_env env, std::shared_ptr<Engine> engine) : PromiseJob(env), engine(std::move(engine)) {}
   void run() noexcept override {
-    tw_status status = engine->table->wait(engine->context);
-    if (status != TW_OK) failure = copy_failure(*engine, "wait", status);
+    failure = settled(*engine);
   }
   std::shared_ptr<Engine> engine;
 };

@@ -3,9 +3,9 @@
 namespace transweld {
 
 uint64_t dtype_bytes(uint32_t dtype) {
-  constexpr uint64_t kBytes[] = {4, 2, 2, 1, 4, 8};
-  if (dtype >= sizeof kBytes / sizeof *kBytes) raise(TW_INVALID, "no such dtype: " + std::to_string(dtype));
-  return kBytes[dtype];
+  const uint64_t bytes = tw_dtype_bytes(dtype);
+  if (!bytes) raise(TW_INVALID, "no such dtype: " + std::to_string(dtype));
+  return bytes;
 }
 
 BoundView read_view(Instance& instance, const Engine& engine, Numbers& numbers) {

@@ -1,7 +1,7 @@
 // The Adam step of sparse_scatter on a whole tensor whose gradient exists: biases, the skip matrix, small models.
 #include "ops.h"
 #include "adam.h"
-#include "expect.h"
+#include "../expect.h"
 
 namespace transweld::TRANSWELD_ISA {
 namespace {

@@ -6,7 +6,7 @@
 //   out     kQueries × width                 one chain of multiply-adds over the block's keys, lanes along the width
 // An item is 256 queries of one head. A later block changes the running largest score m: what was summed before is
 // scaled by e^(m_old − m_new), then the block's sums are added.
-#include "expect.h"
+#include "../expect.h"
 #include "maths.h"
 #include "ops.h"
 #include "transpose.h"

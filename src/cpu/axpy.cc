@@ -1,6 +1,6 @@
 // out = alpha·x + beta·y; a single row of x or y serves every row (a bias). beta·y is rounded, then one fused multiply-add.
 #include "ops.h"
-#include "expect.h"
+#include "../expect.h"
 #include "lanes.h"
 
 namespace transweld::TRANSWELD_ISA {

@@ -1,7 +1,7 @@
 // Between f32, bf16 and f16, rounded to nearest even (convert.h); rows of one dtype are copied bit by bit.
 #include "ops.h"
 #include "convert.h"
-#include "expect.h"
+#include "../expect.h"
 
 namespace transweld::TRANSWELD_ISA {
 namespace {

@@ -1,7 +1,7 @@
 // What a CPU op may use besides its arguments: the pool of threads, scratch memory, and a place for words about a failure.
 #pragma once
 #include <stddef.h>
-#include "../op_table.h"
+#include "../expect.h"
 
 namespace transweld {
 
@@ -16,19 +16,10 @@ unsigned threads(const tw_context*);
 // Items are handed out in ascending order. Returns early, items undone, once the context is closing.
 void parallel(tw_context*, size_t items, void (*body)(void* closure, size_t item, unsigned worker), void* closure);
 
-// Writes words for last_error (printf style) and returns `status`, so that an op can `return fail(...)`.
-tw_status fail(tw_context*, tw_status status, const char* format, ...) __attribute__((format(printf, 3, 4)));
-
 namespace {
 // The same with a lambda body(item, worker). Internal linkage: instruction-set objects share no symbols.
 template <class F> void each(tw_context* context, size_t items, const F& body) {
   parallel(context, items, [](void* f, size_t item, unsigned worker) { (*static_cast<const F*>(f))(item, worker); }, const_cast<F*>(&body));
 }
-
-inline float* f32(const tw_view& v) { return static_cast<float*>(v.data); }
-inline uint32_t* u32(const tw_view& v) { return static_cast<uint32_t*>(v.data); }
-inline uint64_t* u64(const tw_view& v) { return static_cast<uint64_t*>(v.data); }
-inline float* row(const tw_view& v, size_t r) { return static_cast<float*>(v.data) + r * v.stride; }   // f32 views
-inline bool has(const tw_view& v) { return v.data != nullptr; }
 }   // namespace
 }   // namespace transweld

@@ -1,6 +1,6 @@
 // Token embeddings, with those of the positions added.
 #include "convert.h"
-#include "expect.h"
+#include "../expect.h"
 #include "ops.h"
 
 namespace transweld::TRANSWELD_ISA {

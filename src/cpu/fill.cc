@@ -1,6 +1,6 @@
 // Every element becomes one value: `value` where the view is f32, else the low bits of `bits`.
 #include "ops.h"
-#include "expect.h"
+#include "../expect.h"
 #include "lanes.h"
 
 namespace transweld::TRANSWELD_ISA {

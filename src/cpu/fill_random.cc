@@ -2,7 +2,7 @@
 // The normal draws are computed in double by plain sums and products and rounded once, so that they are the same f32 in
 // every class of bits (but for ties at 2^-28 of a rounding).
 #include "ops.h"
-#include "expect.h"
+#include "../expect.h"
 #include "philox.h"
 
 namespace transweld::TRANSWELD_ISA {

@@ -1,6 +1,6 @@
 // out[i] = source[index[i]], any dtype: rows are copied as bytes.
 #include "ops.h"
-#include "expect.h"
+#include "../expect.h"
 #include "pattern.h"
 
 namespace transweld::TRANSWELD_ISA {
@@ -9,7 +9,7 @@ constexpr size_t kRows = 64;   // rows an item
 }
 
 tw_status gather_rows(tw_context* context, const tw_gather_rows_args& a) {
-  const size_t rows = a.out.rows, bytes = dtype_bytes(a.source.dtype);
+  const size_t rows = a.out.rows, bytes = tw_dtype_bytes(a.source.dtype);
   Check check{context};
   check.view("source", a.source, {a.source.dtype, kAny, kAny}).view("index", a.index, {TW_U32, 1, rows});
   check.view("out", a.out, {a.source.dtype, rows, a.source.columns});

@@ -5,7 +5,7 @@
 //   ROWS     both sides are transposed into scratch, chunk by chunk of 256 rows, as many chunks as the scratch may hold;
 //            then every chunk is a product over columns, and the chunks are added in order.
 #include "activation.h"
-#include "expect.h"
+#include "../expect.h"
 #include "ops.h"
 #include "tile.h"
 #include "transpose.h"

@@ -1,5 +1,5 @@
 // Layer norm, a row at a time in three passes over a row that the first cache holds: mean, variance about it, result.
-#include "expect.h"
+#include "../expect.h"
 #include "lanes.h"
 #include "ops.h"
 

@@ -1,7 +1,7 @@
 // A pattern of codes read by rows, checked before anything is computed from it: an index out of range would read or
 // write memory of someone else. Checking costs one pass over 4 bytes a position; the work is a row of floats a position.
 #pragma once
-#include "expect.h"
+#include "../expect.h"
 #include "lanes.h"
 
 namespace transweld::TRANSWELD_ISA { namespace {

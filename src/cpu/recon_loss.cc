@@ -3,7 +3,7 @@
 // sum for any number of threads.
 //   means of y  →  Σ e² and Σ (y − ȳ)² of every tile  →  loss  →  dy
 #include "ops.h"
-#include "expect.h"
+#include "../expect.h"
 #include "lanes.h"
 
 namespace transweld::TRANSWELD_ISA {

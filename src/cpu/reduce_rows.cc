@@ -1,6 +1,6 @@
 // out[c] = scale · (row sum of x[:, c]): chunks of 256 rows in parallel, then the chunks in order.
 #include "ops.h"
-#include "expect.h"
+#include "../expect.h"
 #include "lanes.h"
 
 namespace transweld::TRANSWELD_ISA {

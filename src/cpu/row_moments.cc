@@ -1,6 +1,6 @@
 // out[n] = {dot(a,a), dot(a,b), dot(b,b), dot(a−b, a−b)}: what cosine, norm ratio and error of a row are made of, in one pass.
 #include "ops.h"
-#include "expect.h"
+#include "../expect.h"
 #include "lanes.h"
 
 namespace transweld::TRANSWELD_ISA {

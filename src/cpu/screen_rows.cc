@@ -1,5 +1,5 @@
 // screen_rows: the low-precision copy of a weight, whole. Sixteen features a task: one group of the layout, one owner.
-#include "expect.h"
+#include "../expect.h"
 #include "ops.h"
 #include "shadow.h"
 

@@ -4,7 +4,7 @@
 
 #include "encode_plain.h"
 #include "encode_screen.h"
-#include "expect.h"
+#include "../expect.h"
 #include "ops.h"
 
 namespace transweld::TRANSWELD_ISA {

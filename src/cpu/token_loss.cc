@@ -4,7 +4,7 @@
 //   log p_v = (x_v − m) − log S, S = Σ e^(x_v − m), and the same with reference logits for q:
 //   kl = Σ q_v (log q_v − log p_v) = (Σ e^(r_v − m_r)·((r_v − m_r) − (x_v − m))) / S_r + log S − log S_r
 // Equal rows give exactly 0.
-#include "expect.h"
+#include "../expect.h"
 #include "maths.h"
 #include "ops.h"
 

@@ -1,6 +1,6 @@
 // Norms of rows, and rows brought to one norm. w/‖w‖ first and the target after, as in sparse_scatter's unit step.
 #include "ops.h"
-#include "expect.h"
+#include "../expect.h"
 #include "lanes.h"
 
 namespace transweld::TRANSWELD_ISA {

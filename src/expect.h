@@ -1,36 +1,30 @@
-// Checks of views at the top of an op: one sentence that names the argument, what was expected and what was received.
+// Checks of views at the top of an op, the same in every backend: one sentence that names the argument, what was expected
+// and what was received.
 #pragma once
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
-#include "context.h"
+#include "op_table.h"
 
-namespace transweld { namespace {
+namespace transweld {
+
+// Writes words for last_error (printf style) and returns `status`, so that an op can `return fail(...)`. Each backend has its own.
+tw_status fail(tw_context*, tw_status status, const char* format, ...) __attribute__((format(printf, 3, 4)));
+
+namespace {
+
+inline float* f32(const tw_view& v) { return static_cast<float*>(v.data); }
+inline uint32_t* u32(const tw_view& v) { return static_cast<uint32_t*>(v.data); }
+inline uint64_t* u64(const tw_view& v) { return static_cast<uint64_t*>(v.data); }
+inline float* row(const tw_view& v, size_t r) { return static_cast<float*>(v.data) + r * v.stride; }   // f32 views
+inline bool has(const tw_view& v) { return v.data != nullptr; }
 
 constexpr uint64_t kAny = UINT64_MAX;        // a dimension that is free
 constexpr uint32_t kFloat = UINT32_MAX;      // a dtype: f32, bf16 or f16
 
 struct Wanted { uint32_t dtype; uint64_t rows, columns; };
 
-inline const char* dtype_name(uint32_t dtype) {
-  switch (dtype) {
-    case TW_F32: return "f32";
-    case TW_BF16: return "bf16";
-    case TW_F16: return "f16";
-    case TW_I8: return "i8";
-    case TW_U32: return "u32";
-    case TW_U64: return "u64";
-    case kFloat: return "float";
-    default: return "unknown dtype";
-  }
-}
-inline size_t dtype_bytes(uint32_t dtype) {
-  switch (dtype) {
-    case TW_BF16: case TW_F16: return 2;
-    case TW_I8: return 1;
-    case TW_U64: return 8;
-    default: return 4;
-  }
-}
+inline const char* wanted_name(uint32_t dtype) { return dtype == kFloat ? "float" : tw_dtype_name(dtype); }
 
 // Runs checks in order; the first that fails leaves its words with the context and its status here.
 //   Check check{context};
@@ -56,7 +50,7 @@ struct Check {
       if (wanted.rows != kAny) snprintf(r, sizeof r, "%" PRIu64, wanted.rows);
       if (wanted.columns != kAny) snprintf(c, sizeof c, "%" PRIu64, wanted.columns);
       status = fail(context, TW_SHAPE, "expected %s [%s, %s] for %s but received %s [%" PRIu64 ", %" PRIu64 "]%s",
-                    dtype_name(wanted.dtype), r, c, name, dtype_name(v.dtype), v.rows, v.columns, v.data ? "" : " without data");
+                    wanted_name(wanted.dtype), r, c, name, tw_dtype_name(v.dtype), v.rows, v.columns, v.data ? "" : " without data");
     }
     return *this;
   }
@@ -69,4 +63,5 @@ struct Check {
   }
 };
 
-} }   // namespace
+}   // namespace
+}   // namespace transweld
