@@ -1,0 +1,228 @@
+// The context of a GPU: its stream, memory in stream order with its account, pinned staging, words about failures.
+#include "context.h"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+namespace transweld {
+namespace {
+
+// Pageable memory crosses in pieces through two pinned ones: while the engine copies one, the host fills the other. From
+// about 1 MB on a piece the bus is the limit.
+constexpr uint64_t kStagingBytes = 4u << 20;
+constexpr unsigned kStages = 2;
+
+// What a kernel found wrong: expected ..., for which argument. The order is FaultKind's; the words are the CPU's.
+struct FaultWords { const char *expected, *name; };
+constexpr FaultWords kFaultWords[kFaultKinds] = {
+    {"", ""},
+    {"feature indices below F", "codes.index"},
+    {"ascending starts from 0", "codes.starts"},
+    {"starts within the capacity", "codes.starts"},
+    {"room for every position", "rows"},
+    {"room for every position", "slots"},
+    {"ascending features below F", "subset"},
+    {"ascending starts from 0", "feature_starts"},
+    {"indices of rows of source", "index"},
+    {"ids below V", "ids"},
+    {"places below P", "places"},
+    {"ascending starts from 0 to N", "starts"},
+    {"targets below V", "targets"},
+    {"positions inside their tensors", "terms"},
+};
+
+// Device memory of a size that the pool can reuse. Sizes are counted as they are held.
+uint64_t rounded(uint64_t bytes) { return padded(bytes ? bytes : 1, 256); }
+
+// Sticky: nothing on this device works any more until the process ends.
+bool is_lost(cudaError_t error) {
+  switch (error) {
+    case cudaErrorLaunchFailure: case cudaErrorIllegalAddress: case cudaErrorLaunchTimeout: case cudaErrorAssert:
+    case cudaErrorHardwareStackError: case cudaErrorIllegalInstruction: case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace: case cudaErrorInvalidPc: case cudaErrorECCUncorrectable: return true;
+    default: return false;
+  }
+}
+
+tw_status status_of(cudaError_t error) {
+  return error == cudaErrorMemoryAllocation ? TW_MEMORY : is_lost(error) ? TW_DEVICE_LOST : TW_INTERNAL;
+}
+
+}   // namespace
+
+tw_status Opened::begin(uint32_t index, uint64_t limit_bytes) {
+  device = static_cast<int>(index);
+  held.limit_bytes = limit_bytes;
+  cudaDeviceProp properties{};
+  if (cudaSetDevice(device) != cudaSuccess || cudaGetDeviceProperties(&properties, device) != cudaSuccess) return TW_DEVICE_MISSING;
+  chip = {properties.major, properties.minor, static_cast<unsigned>(properties.multiProcessorCount), properties.sharedMemPerBlockOptin,
+          static_cast<uint64_t>(properties.l2CacheSize)};
+  cudaMemPoolProps pooled{};
+  pooled.allocType = cudaMemAllocationTypePinned;
+  pooled.location = {cudaMemLocationTypeDevice, device};
+  uint64_t keep = UINT64_MAX;   // what was freed is kept for the next allocation, until memory is short
+  cudaError_t error = cudaMemPoolCreate(&pool, &pooled);
+  if (error == cudaSuccess) error = cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep);
+  if (error == cudaSuccess) error = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  void* memory = nullptr;
+  if (error == cudaSuccess) error = take(sizeof(Faults), &memory);
+  faults = static_cast<Faults*>(memory);
+  if (error == cudaSuccess) error = cudaMemsetAsync(faults, 0xff, sizeof(Faults), stream);
+  if (error == cudaSuccess) error = cudaMallocHost(&memory, sizeof(Faults));
+  if (error == cudaSuccess) seen = static_cast<Faults*>(memory);
+  if (error == cudaSuccess) error = cudaMallocHost(&memory, kStages * kStagingBytes);
+  if (error == cudaSuccess) staging = static_cast<char*>(memory);
+  for (auto& event : staged) if (error == cudaSuccess) error = cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+  return error == cudaSuccess ? TW_OK : status_of(error);
+}
+
+// A driver that is already unloading (at exit) refuses these calls: there is nothing left to free then.
+Opened::~Opened() {
+  cudaSetDevice(device);
+  if (stream) {
+    if (scratch_block) cudaFreeAsync(scratch_block, stream);
+    if (faults) cudaFreeAsync(faults, stream);
+    cudaStreamSynchronize(stream);
+    cudaStreamDestroy(stream);
+  }
+  if (pool) cudaMemPoolDestroy(pool);
+  for (auto& event : staged) if (event) cudaEventDestroy(event);
+  if (staging) cudaFreeHost(staging);
+  if (seen) cudaFreeHost(seen);
+}
+
+// From the pool; where that is short, once more after all that was freed has gone back to the device.
+cudaError_t Opened::take(uint64_t bytes, void** out) {
+  cudaError_t error = cudaMallocFromPoolAsync(out, bytes, pool, stream);
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    cudaStreamSynchronize(stream);
+    cudaMemPoolTrimTo(pool, 0);
+    error = cudaMallocFromPoolAsync(out, bytes, pool, stream);
+  }
+  if (error == cudaSuccess) return error;
+  cudaGetLastError();
+  *out = nullptr;
+  return error;
+}
+
+tw_status Opened::alloc(uint64_t bytes, void** out) {
+  *out = nullptr;
+  if (bytes > UINT64_MAX / 2) return TW_MEMORY;
+  const uint64_t size = rounded(bytes);
+  std::lock_guard lock(mutex);
+  cudaSetDevice(device);
+  const uint64_t taken = held.used_bytes + scratch_bytes;
+  if (held.limit_bytes && taken + size > held.limit_bytes) return TW_MEMORY;
+  if (const cudaError_t error = take(size, out)) return status_of(error);
+  held.used_bytes += size;
+  held.peak_bytes = std::max(held.peak_bytes, taken + size);
+  return TW_OK;
+}
+
+void Opened::free(void* p, uint64_t bytes) {
+  if (!p) return;
+  std::lock_guard lock(mutex);
+  cudaSetDevice(device);
+  cudaFreeAsync(p, stream);
+  held.used_bytes -= rounded(bytes);
+}
+
+void* Opened::scratch(uint64_t bytes) {
+  if (bytes <= scratch_bytes) return scratch_block;
+  const uint64_t size = rounded(bytes);
+  std::lock_guard lock(mutex);
+  if (held.limit_bytes && held.used_bytes + size > held.limit_bytes) return nullptr;
+  if (scratch_block) cudaFreeAsync(scratch_block, stream);   // in stream order: after the kernels that still use it
+  scratch_block = nullptr;
+  scratch_bytes = 0;
+  if (take(size, &scratch_block) != cudaSuccess) return nullptr;
+  scratch_bytes = size;
+  held.peak_bytes = std::max(held.peak_bytes, held.used_bytes + scratch_bytes);
+  return scratch_block;
+}
+
+tw_status Opened::copy(void* to, const void* from, uint64_t bytes, uint32_t direction) {
+  cudaSetDevice(device);
+  if (direction == TW_ON_DEVICE) return launched(static_cast<tw_context*>(this), cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream), "a copy");
+  const bool up = direction == TW_TO_DEVICE;
+  cudaError_t error = cudaSuccess;
+  const uint64_t pieces = blocks_of(bytes, kStagingBytes);
+  // Step i starts piece i and finishes piece i − 1: two pieces are under way.
+  for (uint64_t i = 0; i <= pieces && error == cudaSuccess; i++) {
+    char* piece = staging + i % kStages * kStagingBytes;
+    const uint64_t at = i * kStagingBytes, size = i < pieces ? std::min(kStagingBytes, bytes - at) : 0;
+    if (up && size) {
+      if (i >= kStages) error = cudaEventSynchronize(staged[i % kStages]);
+      if (error != cudaSuccess) break;
+      std::memcpy(piece, static_cast<const char*>(from) + at, size);
+      error = cudaMemcpyAsync(static_cast<char*>(to) + at, piece, size, cudaMemcpyHostToDevice, stream);
+      if (error == cudaSuccess) error = cudaEventRecord(staged[i % kStages], stream);
+    }
+    if (!up) {
+      if (size) error = cudaMemcpyAsync(piece, static_cast<const char*>(from) + at, size, cudaMemcpyDeviceToHost, stream);
+      if (size && error == cudaSuccess) error = cudaEventRecord(staged[i % kStages], stream);
+      if (i && error == cudaSuccess) {
+        const uint64_t last = i - 1, begin = last * kStagingBytes;
+        error = cudaEventSynchronize(staged[last % kStages]);
+        if (error == cudaSuccess) std::memcpy(static_cast<char*>(to) + begin, staging + last % kStages * kStagingBytes, std::min(kStagingBytes, bytes - begin));
+      }
+    }
+  }
+  // The pinned pieces are free for the next copy only when this one has left them.
+  if (up && error == cudaSuccess && pieces) {
+    for (uint64_t i = pieces > kStages ? pieces - kStages : 0; i < pieces && error == cudaSuccess; i++) error = cudaEventSynchronize(staged[i % kStages]);
+  }
+  return launched(static_cast<tw_context*>(this), error, "a copy");
+}
+
+tw_status Opened::wait(uint64_t* late_call) {
+  *late_call = 0;
+  tw_context* context = static_cast<tw_context*>(this);
+  cudaSetDevice(device);
+  cudaError_t error = cudaMemcpyAsync(seen, faults, sizeof(Faults), cudaMemcpyDeviceToHost, stream);
+  if (error == cudaSuccess) error = cudaStreamSynchronize(stream);
+  if (error != cudaSuccess) return launched(context, error, "the work that was enqueued");
+  if (seen->first == ~0ull) return TW_OK;
+  const unsigned kind = static_cast<unsigned>(seen->first & 0xff);
+  *late_call = seen->first >> 8;
+  error = cudaMemsetAsync(faults, 0xff, sizeof(Faults), stream);
+  if (error != cudaSuccess) return launched(context, error, "the work that was enqueued");
+  if (kind >= kFaultKinds) return fail(context, TW_INTERNAL, "a kernel reported what has no words: %u", kind);
+  return fail(context, TW_INVALID, "expected %s for %s but received %llu", kFaultWords[kind].expected, kFaultWords[kind].name, seen->received[kind]);
+}
+
+void Opened::memory(tw_memory* out) {
+  std::lock_guard lock(mutex);
+  *out = held;
+  uint64_t reserved = 0;
+  cudaSetDevice(device);
+  cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &reserved);
+  out->cached_bytes = std::max(scratch_bytes, reserved > held.used_bytes ? reserved - held.used_bytes : 0);
+}
+
+cudaStream_t stream(tw_context* c) { return c->stream; }
+const Chip& chip(tw_context* c) { return c->chip; }
+void* scratch(tw_context* c, size_t bytes) { return c->scratch(bytes); }
+Report report(tw_context* c) { return {c->faults, c->call}; }
+
+tw_status out_of_scratch(tw_context* c, size_t bytes) { return fail(c, TW_MEMORY, "out of memory: %zu bytes of scratch", bytes); }
+
+tw_status launched(tw_context* c, cudaError_t error, const char* what) {
+  if (error == cudaSuccess) return TW_OK;
+  const tw_status status = status_of(error);
+  return fail(c, status, "%s%s: %s (%d): %s", status == TW_DEVICE_LOST ? "the device is lost; " : "", what, cudaGetErrorName(error),
+              static_cast<int>(error), cudaGetErrorString(error));
+}
+
+tw_status fail(tw_context* c, tw_status status, const char* format, ...) {
+  va_list list;
+  va_start(list, format);
+  std::vsnprintf(c->error, sizeof c->error, format, list);
+  va_end(list);
+  return status;
+}
+
+}   // namespace transweld
