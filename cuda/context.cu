@@ -24,13 +24,15 @@ constexpr FaultWords kFaultWords[kFaultKinds] = {
     {"room for every position", "rows"},
     {"room for every position", "slots"},
     {"ascending features below F", "subset"},
-    {"ascending starts from 0", "feature_starts"},
+    {"ascending starts from 0", "terms.feature_starts"},
     {"indices of rows of source", "index"},
     {"ids below V", "ids"},
     {"places below P", "places"},
     {"ascending starts from 0 to N", "starts"},
     {"targets below V", "targets"},
-    {"positions inside their tensors", "terms"},
+    {"starts within the capacity", "terms.feature_starts"},
+    {"rows of dense", "terms.rows"},
+    {"positions of the plane", "terms.slots"},
 };
 
 // Device memory of a size that the pool can reuse. Sizes are counted as they are held.

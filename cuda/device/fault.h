@@ -8,7 +8,7 @@ namespace transweld {
 
 enum FaultKind : unsigned {
   kFaultNone, kFaultIndex, kFaultStarts, kFaultCapacity, kFaultRows, kFaultSlots, kFaultSubset, kFaultFeatureStarts, kFaultGather, kFaultIds,
-  kFaultPlaces, kFaultSequence, kFaultTargets, kFaultRoom, kFaultKinds
+  kFaultPlaces, kFaultSequence, kFaultTargets, kFaultTermRoom, kFaultTermRows, kFaultTermSlots, kFaultKinds
 };
 
 // In device memory, one a context. first: call number above 8 bits of kind, all ones while there is none.

@@ -3,8 +3,7 @@
 // dot: 16 partial sums, partial j takes k = j, j + 16, ...: so the sixteen lanes of a half-warp hold one partial each, read
 // neighbouring elements, and fold 8-4-2-1 by exchanging with the lane 8, 4, 2, 1 away (a + b = b + a: every lane ends with
 // the sum).
-//   half_dot(mask?, ...)     the dot of two rows by a half-warp, bias not added
-//   fold(partial)            the fold alone
+//   fold(partial)            the fold; whole dots by vector loads are in dot.h
 //   warp_sum, warp_max       of integers
 #pragma once
 #include "dtype.h"
@@ -19,13 +18,6 @@ __device__ inline float fold(float partial) {
 #pragma unroll
   for (int step = 8; step; step /= 2) partial += __shfl_xor_sync(kAllLanes, partial, step, 16);
   return partial;
-}
-
-// dot(a, b) of `count` columns by the calling half-warp; both halves of a warp call it, each with rows of its own.
-template <class T, class U> __device__ inline float half_dot(const T* a, const U* b, uint64_t count) {
-  float partial = 0;
-  for (uint64_t k = half_lane(); k < count; k += kHalf) partial = fmaf(widen(a[k]), widen(b[k]), partial);
-  return fold(partial);
 }
 
 __device__ inline unsigned warp_sum(unsigned x) { return __reduce_add_sync(kAllLanes, x); }
