@@ -29,7 +29,7 @@ constexpr FaultWords kFaultWords[kFaultKinds] = {
     {"ids below V", "ids"},
     {"places below P", "places"},
     {"ascending starts from 0 to N", "starts"},
-    {"targets below V", "targets"},
+    {"targets below V or 4294967295", "targets"},
     {"starts within the capacity", "terms.feature_starts"},
     {"rows of dense", "terms.rows"},
     {"positions of the plane", "terms.slots"},
