@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { devices } from '../../lib/native/backend.ts'
 import { textOf } from '../evaluate/tiny.ts'
 import { inFolder, MODEL } from '../model/tiny.ts'
 import { complained, jsonLines, shell, transweld } from './child.ts'
@@ -53,6 +54,19 @@ test('without --json a line an event in words', async () => {
     assert.match(lines.at(-1)!, /^trained 3 steps on 384 tokens in 0:0\d \(\S+ tokens\/s\): .*it's out$/)
   })
 })
+
+if (devices().devices.some(({ device }) => device === 'cuda-host:0')) {
+  test('with --device cuda-host the loss follows that of the CPU', async () => {
+    const losses = async (device: string): Promise<number[]> => inFolder(async folder => {
+      const ended = await transweld(await words(folder, 4, '--layers', '0', '--device', device, '--json'))
+      assert.is(ended.code, 0, ended.err)
+      return jsonLines(ended).filter(line => line.event === 'step').map(line => (line.layers as { loss: number }[])[0]!.loss)
+    })
+    const cpu = await losses('cpu'), emulated = await losses('cuda-host')
+    assert.is(cpu.length, 4)
+    cpu.forEach((loss, i) => assert.ok(Math.abs(emulated[i]! - loss) <= 0.02 * loss, `step ${i + 1}: ${emulated[i]}, CPU ${loss}`))
+  })
+}
 
 test('Ctrl-C leaves a checkpoint and the command that goes on from it, to the same bits', async () => {
   await inFolder(async folder => {

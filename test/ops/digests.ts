@@ -11,9 +11,9 @@ import { hostileRows, random, randomIntegers } from './cases.ts'
 const N = 301, D = 133, F = 1103, K = 19
 const ADAM = { rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, correction1: 0.1, correction2: 0.001 }
 
-/** Name of a result → digest of its bytes, on the CPU. */
-export async function digests(digest: (bytes: Uint8Array) => string): Promise<Record<string, string>> {
-  using device = openDevice('cpu')
+/** Name of a result → digest of its bytes, on one device. */
+export async function digests(digest: (bytes: Uint8Array) => string, name = 'cpu'): Promise<Record<string, string>> {
+  using device = openDevice(name)
   const results: Record<string, string> = {}
   const keep = async (name: string, tensor: Tensor, count = tensor.rows * tensor.columns): Promise<void> => {
     const values = (await tensor.read()).subarray(0, count)

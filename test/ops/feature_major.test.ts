@@ -8,6 +8,8 @@ import { featureMajor as truth, rowsOf } from './reference.ts'
 import type { Pattern } from './reference.ts'
 import { sameBits } from './tolerance.ts'
 
+const MANY = randomPattern(6, 4200, 8, 9)
+
 async function check(b: Bench, what: string, pattern: Pattern, features: number, fixedK?: number, spare = 0): Promise<void> {
   const z = planeWithZeros(1, pattern.index.length)
   const wanted = truth({ codes: pattern, features, z })
@@ -36,6 +38,11 @@ each('ragged, with room to spare', async b => {
     await check(b, `ragged ${rows}×${features}`, codes, features)
     await check(b, `spare ${rows}×${features}`, codes, features, undefined, 7)
   }
+})
+
+each('more features than two digits of a sort hold, more positions than its small tiles', async b => {
+  await check(b, 'three digits', { starts: [0, 3, 5, 9], index: [269_999, 3, 262_144, 0, 262_143, 511, 512, 269_999, 1] }, 270_000)
+  await check(b, 'large tiles', MANY, 9, 8)
 })
 
 each('without a plane only the order is made', async b => {

@@ -135,6 +135,16 @@ each('POSITIVE beyond its capacity: rows that fit are whole, the others empty, a
   }
 })
 
+each('long lists: cut again and again, longer than a sort in fast memory, more features than a bitmap has bits', async b => {
+  // Every feature is larger than all before it, so that each of them enters the list.
+  const x = matrix(33, 8, () => 1), weight = matrix(2000, 8, f => Math.fround(f * 1e-3))
+  for (const k of [3, 20]) await check(b, `ascending K ${k}`, { rule: 'topk', relu: true, k, x, weight })
+  for (const [k, features] of [[300, 1000], [1100, 1500]] as const) {
+    await check(b, `K ${k} of ${features}`, { rule: 'topk', relu: false, k, x: random(21, 2, 5), weight: random(22, features, 5) })
+  }
+  await check(b, 'many features', { rule: 'positive', relu: true, k: 0, x: random(23, 1, 3), weight: random(24, 33_000, 3) })
+})
+
 test('compareRank orders NaN before infinity', () => {
   assert.equal([1, NaN, Infinity, -1].sort(compareRank), [NaN, Infinity, 1, -1])
   assert.ok(Number.isNaN(at(from([[NaN]]), 0, 0)))

@@ -7,6 +7,7 @@ import type { Bench } from './backend.ts'
 import { add, canonicalSum, rowDot } from './canonical.ts'
 import { CODER_SHAPES, planeWithZeros, raggedPattern, random, randomPattern } from './cases.ts'
 import { term as reference } from './coder.ts'
+import { screensOf, shadowOf } from './encode.ts'
 import { at, featureMajor, matrix, scatterAdam, scatterGradient } from './reference.ts'
 import type { Matrix, Moments, Pattern, Term } from './reference.ts'
 import { close, expectedAll, sameBits } from './tolerance.ts'
@@ -41,7 +42,7 @@ function canonical(all: readonly Term[], features: number, width: number, madd: 
 }
 
 each('GRADIENT: one to four terms', async b => {
-  for (const [rows, width, features] of [...CODER_SHAPES, [600, 5, 2] as const, [257, 33, 1] as const]) {
+  for (const [rows, width, features] of [...CODER_SHAPES, [600, 5, 2] as const, [257, 33, 1] as const, [2600, 3, 2] as const]) {
     for (const count of [1, 2, 3, 4]) {
       const all = terms(1, count, rows, width, features), what = `${rows}×${width}×${features}, ${count} terms`
       const gradient = b.room(features, width), gradientBias = b.room(1, features)
@@ -84,6 +85,8 @@ async function update(b: Bench, all: readonly Term[], rows: Moments, bias: Momen
   }
 }
 
+/** A row that no block of a GPU keeps in its shared memory. */
+const WIDE = [2, 10_303, 3] as const
 const FLAGS: Partial<Flags>[] = [{}, { project: true }, { unit: true }, { selfPenalty: 0.2 }, { project: true, unit: true, selfPenalty: 0.2 }]
 
 each('ADAM: every flag, against float64', async b => {
@@ -107,7 +110,7 @@ each('ADAM: every flag, against float64', async b => {
 })
 
 each('ADAM on a gradient that is never stored = adam_step on the stored one', async b => {
-  for (const [rows, width, features] of CODER_SHAPES) {
+  for (const [rows, width, features] of [...CODER_SHAPES, WIDE, [1300, 3, 2] as const]) {
     const all = terms(4, 3, rows, width, features), own = moments(5, features, width), bias = moments(8, 1, features)
     const actual = await update(b, all, own, bias, {})
     const gradient = b.room(features, width), gradientBias = b.room(1, features)
@@ -129,6 +132,22 @@ each('ok = 0 writes nothing at all; ok = 1 changes nothing of the rest', async b
   const done = await update(b, all, own, bias, { unit: true }, 1), plain = await update(b, all, own, bias, { unit: true })
   for (const key of ['weight', 'm', 'v', 'norms', 'bias'] as const) sameBits(key, done[key], plain[key])
   assert.ok(done.norms.every(norm => Math.abs(norm - 1) < 1e-6))
+})
+
+each('a step makes the low-precision copy of its rows again', async b => {
+  for (const [rows, width, features] of [[7, 33, 20], [5, 64, 131], [3, 6, 3], [2, 132, 17]] as const) {
+    for (const unit of [true, false]) {
+      const all = terms(10, 1, rows, width, features), own = moments(11, features, width)
+      for (const screen of screensOf(b, own.weight)) {
+        const tensors = { weight: b.up(own.weight), m: b.up(own.m), v: b.up(own.v) }, shadow = shadowOf(b, screen, tensors.weight)
+        const before = await b.down(shadow)
+        sparseScatter({ mode: 'adam', terms: upload(b, all), adam: ADAM, ...tensors, unit, screen, shadow })
+        const after = await b.down(shadow), what = `${screen} ${features}×${width} unit ${unit}`
+        sameBits(what, after, await b.down(shadowOf(b, screen, tensors.weight)))
+        assert.ok(after.some((value, i) => value !== before[i]), what)
+      }
+    }
+  }
 })
 
 test.run()

@@ -1,0 +1,37 @@
+// Every op on every device beside the CPU. Where op_table.h gives the order of a sum, a GPU computes the very bits of a CPU with
+// fused multiply-add; what it leaves to the hardware must still not depend on the order of threads and blocks, which is
+// what the devices of the host's emulation differ in.
+import { createHash } from 'node:crypto'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { devices } from '../../lib/native/backend.ts'
+import { digests } from './digests.ts'
+
+/** Results that are the hardware's own: sums of tensor cores, and the double-precision functions behind normal numbers. */
+const OWN = /^(matmul|normal)/
+const here = devices().devices
+const cpu = here.find(({ device }) => device === 'cpu')
+const others = here.filter(({ device }) => device !== 'cpu')
+const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+/** The names whose digests differ. */
+const different = (one: Record<string, string>, two: Record<string, string>, own: boolean): string[] =>
+  Object.keys(one).filter(name => (own || !OWN.test(name)) && one[name] !== two[name])
+
+test('the results that are compared are many, and few of them are the hardware\'s own', async () => {
+  const names = Object.keys(await digests(hash))
+  assert.ok(names.length > 40 && names.filter(name => OWN.test(name)).length < 10, names.join(', '))
+})
+
+let first: Record<string, string> | undefined
+for (const { device, name, code } of others) {
+  test(`${device} (${name}, ${code}): the bits of a CPU with fused multiply-add, whatever the order`, async () => {
+    const results = await digests(hash, device)
+    assert.equal(Object.keys(results).filter(key => results[key]!.startsWith('differs')), [], 'the same codes in every mode of screening')
+    if (cpu?.bits !== 'baseline') assert.equal(different(await digests(hash), results, false), [], 'against the CPU')
+    first ??= results
+    assert.equal(different(first, results, true), [], `against ${others[0]!.device}`)
+  })
+}
+
+test.run()
