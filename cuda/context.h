@@ -4,6 +4,7 @@
 // is freed after the last call that uses it was enqueued may be given out again at once. A launcher never waits.
 #pragma once
 #include <mutex>
+#include <vector>
 #include "../src/expect.h"
 #include "device/fault.h"
 
@@ -28,6 +29,8 @@ struct Opened {
 
   Faults* faults = nullptr;       // device memory
   Faults* seen = nullptr;         // pinned: where `wait` looks at them
+  struct Late { unsigned long long first, received; };
+  std::vector<Late> late;         // reports that `wait` has not told yet, the latest call first
   char* staging = nullptr;        // pinned, kStages · kStagingBytes
   cudaEvent_t staged[2] = {};
 
@@ -44,6 +47,7 @@ struct Opened {
   void* scratch(uint64_t bytes);
   tw_status copy(void* to, const void* from, uint64_t bytes, uint32_t direction);
   tw_status wait(uint64_t* late_call);
+  cudaError_t look();
   void memory(tw_memory* out);
 };
 

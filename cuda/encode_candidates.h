@@ -8,9 +8,10 @@
 // (conversion, product of scales, three multiply-adds, comparison), a candidate some 20 more.
 //
 // THE FIRST LIMIT. Without one every feature of the first tiles would be a candidate, and limits that rise inside the walk mean
-// selecting again and again with one block's few warps, 32 rows each one after the other. So one tile in 16 is multiplied first, lower ends go to a small matrix [N, F/16], and the K-th largest of a row is where L starts
-// (encode_limit_kernel, all rows at once): expect 16·K features above it. Where a list is full all the same, the warp raises L
-// from the list, drops what it excludes, or gives the row up.
+// selecting again and again with one block's few warps, 32 rows each one after the other. So one tile in 16 is multiplied first,
+// lower ends go to a small matrix [N, F/16], and the K-th largest of a row is where L starts (encode_limit_kernel, all rows at
+// once): expect 16·K features above it. Where a list is full all the same, the warp raises L from the list, drops what it excludes,
+// or gives the row up.
 #pragma once
 #include "device/certificate.h"
 #include "device/select.h"

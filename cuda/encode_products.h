@@ -26,6 +26,8 @@ constexpr unsigned kTileSteps = kShadowPitch / 32;   // a product takes 32 bytes
 
 // ---- mma.sync ------------------------------------------------------------------------------------------------------------
 
+constexpr unsigned kMmaThreads = 128;
+
 struct MmaShared {
   unsigned char tiles[tile::screen::kStages][2][kShadowTile];   // of x, of w
   Certificate own[kGroupRows];
@@ -33,7 +35,7 @@ struct MmaShared {
 };
 static_assert(sizeof(SelectWork) <= 32 * kShadowPitch, "a warp's rows of a tile serve as its SelectWork");
 
-template <uint32_t kScreen> __global__ void __launch_bounds__(128) encode_candidates_mma_kernel(ScreenTask task) {
+template <uint32_t kScreen> __global__ void __launch_bounds__(kMmaThreads) encode_candidates_mma_kernel(ScreenTask task) {
   using Sum = typename SumOf<kScreen>::type;
   constexpr unsigned kStages = tile::screen::kStages;
   DYNAMIC_SHARED(MmaShared, shared);
@@ -51,7 +53,7 @@ template <uint32_t kScreen> __global__ void __launch_bounds__(128) encode_candid
 #pragma unroll
       for (unsigned side = 0; side < 2; side++) {
 #pragma unroll
-        for (unsigned at = 0; at < kShadowTile; at += 128 * kChunkBytes) {
+        for (unsigned at = 0; at < kShadowTile; at += kMmaThreads * kChunkBytes) {
           copy_async<16>(shared->tiles[next_stage][side] + at + threadIdx.x * kChunkBytes, from[side] + at + threadIdx.x * kChunkBytes);
         }
       }

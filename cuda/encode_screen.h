@@ -70,7 +70,8 @@ inline void screen_scratch(Divider& d, const EncodeCall& call, uint64_t rows, Sc
   plan_splits(call, rows, task);
   uint64_t seeded = task.tiles / tile::screen::kSeedShare, hands = blocks_of(tile::screen::kSeedHands * task.k, kShadowRows);
   seeded = seeded > hands ? seeded : hands;
-  work.seed_tiles = task.positive || task.room >= task.share * kShadowRows ? 0 : static_cast<unsigned>(seeded < task.tiles ? seeded : task.tiles);
+  if (seeded > task.tiles) seeded = task.tiles;
+  work.seed_tiles = task.positive || task.room >= task.share * kShadowRows ? 0 : static_cast<unsigned>(seeded);
   work.seed_step = work.seed_tiles ? task.tiles / work.seed_tiles : 1;
 
   task.x.data = d.take<unsigned char>(task.x.code_bytes());
@@ -94,21 +95,22 @@ inline void screen_scratch(Divider& d, const EncodeCall& call, uint64_t rows, Sc
   verify.total = d.take<unsigned long long>(1);
   verify.pairs = reinterpret_cast<uint2*>(shared);
   verify.features = all.features;
-  verify.two_goes = call.args.screen == TW_SCREEN_INT8 && !all.positive && all.features * all.columns * sizeof(float) > tile::screen::kOneGo;
+  const bool cached = all.features * all.columns * sizeof(float) <= tile::screen::kOneGo;
+  verify.two_goes = call.args.screen == TW_SCREEN_INT8 && !all.positive && !cached;
 }
 
 // Codes and certificates of the rows, a half-warp each, and both ends of every bias.
-__global__ void __launch_bounds__(kRowThreads) encode_prepare_kernel(EncodeTask all, ScreenTask task, uint64_t from, float certificate_scale) {
+__global__ void __launch_bounds__(kRowThreads) encode_prepare_kernel(EncodeTask all, ScreenTask task, uint64_t from, float strength) {
   const uint64_t threads = uint64_t{gridDim.x} * kRowThreads;
   for (uint64_t r = (blockIdx.x * uint64_t{kRowThreads} + threadIdx.x) / kHalf; r / 2 * 2 < task.x.rows; r += threads / kHalf) {
     const bool real = r < task.rows;
     const RowBounds bounds = half_codes(task.x, r, real ? all.x + (from + r) * all.x_stride : nullptr);
     if (half_lane()) continue;
     const float limit = !real ? kInfinite : task.positive ? 0 : -kInfinite;
-    task.certificates[r] = certify(task.x.screen, bounds, all.columns, certificate_scale, limit);
+    task.certificates[r] = certify(task.x.screen, bounds, all.columns, strength, limit);
   }
   for (uint64_t f = blockIdx.x * uint64_t{kRowThreads} + threadIdx.x; f < task.w.padded_rows(); f += threads) {
-    const Ends ends = bias_ends(f < all.features && all.bias ? all.bias[f] : 0.0f, certificate_scale);
+    const Ends ends = bias_ends(f < all.features && all.bias ? all.bias[f] : 0.0f, strength);
     task.high[f] = ends.high;
     task.low[f] = ends.low;
   }
@@ -126,54 +128,58 @@ __global__ void __launch_bounds__(kRowThreads) encode_limit_kernel(ScreenTask ta
   }
 }
 
+// A kernel of kRowThreads a block.
+template <class... P, class... A> tw_status enqueue(const EncodeCall& call, const char* name, void (*kernel)(P...), uint64_t blocks, A... args) {
+  const unsigned grid = static_cast<unsigned>(blocks);
+  return launched(call.context, launch(kernel, grid, kRowThreads, 0, stream(call.context), args...), name);
+}
+
 inline tw_status launch_products(const EncodeCall& call, const ScreenTask& task) {
   const bool i8 = call.args.screen == TW_SCREEN_INT8;
   tw_context* context = call.context;
   if (on_hopper(call)) {
     const unsigned grid = static_cast<unsigned>(blocks_of(task.rows, kScreenBand)) * task.splits;
-    return launched(context, launch(i8 ? encode_candidates_wgmma_kernel<TW_SCREEN_INT8> : encode_candidates_wgmma_kernel<TW_SCREEN_BF16>, grid,
-                                    kHopperThreads, sizeof(HopperShared), stream(context), task), "encode_candidates_wgmma_kernel");
+    const auto kernel = i8 ? encode_candidates_wgmma_kernel<TW_SCREEN_INT8> : encode_candidates_wgmma_kernel<TW_SCREEN_BF16>;
+    const cudaError_t error = launch(kernel, grid, kHopperThreads, sizeof(HopperShared), stream(context), task);
+    return launched(context, error, "encode_candidates_wgmma_kernel");
   }
   const unsigned grid = static_cast<unsigned>(blocks_of(task.rows, kGroupRows)) * task.splits;
-  return launched(context, launch(i8 ? encode_candidates_mma_kernel<TW_SCREEN_INT8> : encode_candidates_mma_kernel<TW_SCREEN_BF16>, grid, 128,
-                                  sizeof(MmaShared), stream(context), task), "encode_candidates_mma_kernel");
+  const auto kernel = i8 ? encode_candidates_mma_kernel<TW_SCREEN_INT8> : encode_candidates_mma_kernel<TW_SCREEN_BF16>;
+  return launched(context, launch(kernel, grid, kMmaThreads, sizeof(MmaShared), stream(context), task), "encode_candidates_mma_kernel");
 }
 
 // Evaluates the entries of one go.
 inline tw_status launch_verify(const EncodeCall& call, const ScreenWork& work, VerifyTask verify, uint64_t from) {
   tw_context* context = call.context;
-  const cudaStream_t queue = stream(context);
-  const unsigned rows = grid_of(verify.rows, kRowWarps);
-  tw_status status = launched(context, cudaMemsetAsync(verify.places, 0, verify.features * sizeof(unsigned), queue), "the clearing of counts");
-  if (!status) status = launched(context, launch(encode_pairs_kernel<false>, rows, kRowThreads, 0, queue, verify), "encode_pairs_kernel");
+  const unsigned rows = grid_of(verify.rows, kRowWarps), offsets = grid_of(verify.features, tile::screen::kOffsets);
+  const cudaError_t cleared = cudaMemsetAsync(verify.places, 0, verify.features * sizeof(unsigned), stream(context));
+  tw_status status = launched(context, cleared, "the clearing of counts");
+  if (!status) status = enqueue(call, "encode_pairs_kernel", encode_pairs_kernel<false>, rows, verify);
   if (!status) {
-    status = launched(context, launch(encode_offsets_kernel, grid_of(verify.features, tile::screen::kOffsets), 256, 0, queue, verify, work.offsets,
-                                      call.task.counts + 1), "encode_offsets_kernel");
+    const cudaError_t error = launch(encode_offsets_kernel, offsets, kOffsetThreads, 0, stream(context), verify, work.offsets, call.task.counts + 1);
+    status = launched(context, error, "encode_offsets_kernel");
   }
   verify.places = work.offsets;
-  if (!status) status = launched(context, launch(encode_pairs_kernel<true>, rows, kRowThreads, 0, queue, verify), "encode_pairs_kernel");
+  if (!status) status = enqueue(call, "encode_pairs_kernel", encode_pairs_kernel<true>, rows, verify);
   if (status) return status;
   return with_width(vector_width(call.args.x, call.args.weight), [&](auto width) {
     const uint64_t pairs = verify.rows * verify.lists.room, wanted = blocks_of(pairs, kRowWarps * 2 * width.value);
     const uint64_t full = uint64_t{chip(context).processors} * (2048 / kRowThreads);
-    return launched(context, launch(encode_verify_kernel<width.value>, static_cast<unsigned>(wanted < full ? wanted : full), kRowThreads, 0, queue,
-                                    call.task, verify, from), "encode_verify_kernel");
+    return enqueue(call, "encode_verify_kernel", encode_verify_kernel<width.value>, wanted < full ? wanted : full, call.task, verify, from);
   });
 }
 
 // Rows from ... from + rows − 1 to `out`, counts[1] with them.
 inline tw_status screen_chunk(const EncodeCall& call, const ScreenWork& work, uint64_t from, uint64_t rows, const RowLists& out) {
-  tw_context* context = call.context;
-  const cudaStream_t queue = stream(context);
   ScreenTask task = work.task;
   task.rows = rows;
   task.x.rows = padded(rows, kScreenBand);
   VerifyTask verify = work.verify;
   verify.lists = out;
   verify.rows = rows;
-  tw_status status = launched(context, launch(encode_prepare_kernel, grid_of(task.x.rows, kRowThreads / kHalf), kRowThreads, 0, queue, call.task, task, from,
-                                              call.args.certificate_scale), "encode_prepare_kernel");
-  const unsigned grid = grid_of(rows, kRowWarps);
+  const unsigned grid = grid_of(rows, kRowWarps), halves = grid_of(task.x.rows, kRowThreads / kHalf);
+  const float strength = call.args.certificate_scale;
+  tw_status status = enqueue(call, "encode_prepare_kernel", encode_prepare_kernel, halves, call.task, task, from, strength);
   if (!status && work.seed_tiles) {
     ScreenTask seed = task;
     seed.tiles = work.seed_tiles;
@@ -181,15 +187,15 @@ inline tw_status screen_chunk(const EncodeCall& call, const ScreenWork& work, ui
     seed.share = static_cast<unsigned>(blocks_of(seed.tiles, seed.splits));
     seed.splits = static_cast<unsigned>(blocks_of(seed.tiles, seed.share));
     status = launch_products(call, seed);
-    if (!status) status = launched(context, launch(encode_limit_kernel, grid, kRowThreads, 0, queue, seed), "encode_limit_kernel");
+    if (!status) status = enqueue(call, "encode_limit_kernel", encode_limit_kernel, grid, seed);
   }
   task.seeds = nullptr;
   if (!status) status = launch_products(call, task);
-  if (!status) status = launched(context, launch(encode_merge_kernel, grid, kRowThreads, 0, queue, task, verify), "encode_merge_kernel");
+  if (!status) status = enqueue(call, "encode_merge_kernel", encode_merge_kernel, grid, task, verify);
   verify.front = true;
   if (!status) status = launch_verify(call, work, verify, from);
   if (status || !verify.two_goes) return status;
-  status = launched(context, launch(encode_prune_kernel, grid, kRowThreads, 0, queue, verify), "encode_prune_kernel");
+  status = enqueue(call, "encode_prune_kernel", encode_prune_kernel, grid, verify);
   verify.front = false;
   return status ? status : launch_verify(call, work, verify, from);
 }

@@ -33,6 +33,7 @@ struct VerifyTask {
 };
 
 constexpr unsigned kRowThreads = tile::screen::kThreads, kRowWarps = kRowThreads / 32;
+constexpr unsigned kOffsetThreads = 256, kOffsetWarps = kOffsetThreads / 32;
 
 __device__ inline unsigned lanes_before() { return (1u << lane_of()) - 1; }
 
@@ -142,12 +143,12 @@ template <bool kPlace> __global__ void __launch_bounds__(kRowThreads) encode_pai
 }
 
 // Counts become places. A block adds up all counters before its own 1024 by itself: at most 0.5 MB from the second cache.
-__global__ void __launch_bounds__(256) encode_offsets_kernel(VerifyTask verify, unsigned* out, unsigned long long* evaluated) {
-  SHARED(unsigned, sums, [8]);
+__global__ void __launch_bounds__(kOffsetThreads) encode_offsets_kernel(VerifyTask verify, unsigned* out, unsigned long long* evaluated) {
+  SHARED(unsigned, sums, [kOffsetWarps]);
   const uint64_t begin = blockIdx.x * uint64_t{tile::screen::kOffsets};
   unsigned before = 0;
-  for (uint64_t f = threadIdx.x; f < begin; f += 256) before += verify.places[f];
-  constexpr unsigned kEach = tile::screen::kOffsets / 256;
+  for (uint64_t f = threadIdx.x; f < begin; f += kOffsetThreads) before += verify.places[f];
+  constexpr unsigned kEach = tile::screen::kOffsets / kOffsetThreads;
   unsigned mine[kEach], here = 0;
 #pragma unroll
   for (unsigned i = 0; i < kEach; i++) {
@@ -159,7 +160,7 @@ __global__ void __launch_bounds__(256) encode_offsets_kernel(VerifyTask verify, 
   unsigned all, at = warp_before(here, all);
   if (lane_of() == 0) sums[warp_of()] = before;
   __syncthreads();   // the warps' sums of what lies before the block
-  for (unsigned w = 0; w < 8; w++) at += sums[w];
+  for (unsigned w = 0; w < kOffsetWarps; w++) at += sums[w];
   __syncthreads();   // they have been read
   if (lane_of() == 0) sums[warp_of()] = all;
   __syncthreads();   // the warps' own sums
@@ -170,7 +171,7 @@ __global__ void __launch_bounds__(256) encode_offsets_kernel(VerifyTask verify, 
     if (f < verify.features) out[f] = at;
     at += mine[i];
   }
-  if (blockIdx.x + 1 < gridDim.x || threadIdx.x < 255) return;
+  if (blockIdx.x + 1 < gridDim.x || threadIdx.x + 1 < kOffsetThreads) return;
   *verify.total = at;
   *evaluated += at;
 }

@@ -60,8 +60,10 @@ void explain(cudaError_t error, char* why, uint32_t why_bytes) {
     case cudaErrorDevicesUnavailable: cause = "all GPUs are busy or in exclusive use"; break;
     default: cause = "after a suspend or a driver update, reloading nvidia_uvm or a reboot may help"; break;
   }
-  std::snprintf(why, why_bytes, "%s (%s, %d; the driver supports CUDA %d.%d, this library is built with %d.%d)", cause, cudaGetErrorName(error),
-                static_cast<int>(error), driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+  char supports[64] = "";
+  if (driver) std::snprintf(supports, sizeof supports, "the driver supports CUDA %d.%d, ", driver / 1000, driver % 1000 / 10);
+  std::snprintf(why, why_bytes, "%s (%s, %d; %sthis library is built with %d.%d)", cause, cudaGetErrorName(error), static_cast<int>(error),
+                supports, runtime / 1000, runtime % 1000 / 10);
 }
 
 uint32_t devices(tw_device* out, uint32_t room, char* why, uint32_t why_bytes) {

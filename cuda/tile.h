@@ -43,7 +43,7 @@ constexpr int kAhead = 2;   // vectors of each of four tensors: eight loads of 1
 
 namespace unit_rows {
 constexpr unsigned kThreads = 256;
-constexpr int kAhead = 8;   // steps of 16 columns: 128 bytes a lane under way, with 16-byte loads
+constexpr int kAhead = 6;   // steps of 16 columns: 96 bytes a lane under way with 16-byte loads; 8 spill on sm_120
 }
 
 // sparse_encode, the plain product. 128 sums a lane (8 rows, 8 features, 2 of the 16 partial sums) are what 255 registers allow
@@ -59,7 +59,7 @@ constexpr unsigned kCounted = 256;                  // K up to this: ranks by co
 constexpr unsigned kSorted = 1024;                  // K up to this is sorted in shared memory (12 KB), beyond in scratch
 constexpr unsigned kPlaceThreads = 128;
 constexpr unsigned kSegment = 32768;                // features of a bitmap while positives are put in order: 4 KB, and 4 KB of sums
-constexpr unsigned long long kScratch = 256u << 20; // bytes of a chunk of rows, at most (one row may need more)
+constexpr unsigned long long kScratch = 512u << 20; // bytes of a chunk of rows, at most (one row may need more): 4096 rows of F 24576, K 32, screened
 constexpr unsigned long long kLists = 64u << 20;    // bytes of running lists that splitting features may ask for
 }
 
@@ -84,7 +84,7 @@ constexpr unsigned long long kMostApart = 512ull << 20;  // bytes for sums of ch
 namespace sparse_scatter {
 constexpr unsigned kMostThreads = 256;    // a feature: a row of up to 1024 columns at once, wider ones in strips
 constexpr unsigned kOccupied = 3;         // such blocks a multiprocessor at least: 80 registers a thread hold kAhead rows without a spill
-constexpr int kAhead = 8;                 // rows of dense under way: with 16-byte loads 32 registers, 96 KB a multiprocessor
+constexpr int kAhead = 6;                 // rows of dense under way: with 16-byte loads 24 registers, 72 KB a multiprocessor; 7 and 8 spill
 constexpr int kDotAhead = 8;              // steps of 16 columns from shared memory: what covers its latency
 constexpr unsigned kSplit = 1024;         // positions from which on a feature's chunks are summed by others: 3 MB of rows of 768
 constexpr uint32_t kMostAhead = 2048;     // such chunks: 6 MB of sums of 768 columns; what finds no room is summed by its owner

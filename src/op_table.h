@@ -326,9 +326,9 @@ enum { TW_TO_DEVICE = 0, TW_FROM_DEVICE = 1, TW_ON_DEVICE = 2 };
 /* devices: how many there are; fills up to `room` of them; `why` says in words why there are none or fewer.
  * open: limit_bytes 0 is no limit; *stop, polled between tiles, ends work early when it becomes non-zero.
  * alloc and free may be called from any thread. Memory is aligned to 64 bytes and not cleared.
- * copy: the host's side may be used again when it returns. wait: all that was enqueued has run; where an op failed after its
- * entry had returned, the status of the first one, and in *late_call which it was: calls of ops on this context are counted
- * from 1. 0: none, or not to be told (a device that is lost). */
+ * copy: the host's side may be used again when it returns. wait: all that was enqueued has run; where ops failed after
+ * their entries had returned, the status of the first one, and in *late_call which it was: calls of ops on this context are
+ * counted from 1. The next wait tells the next one, until TW_OK. 0: none, or not to be told (a device that is lost). */
 typedef struct tw_op_table {
   uint32_t abi_version, struct_size;
   uint32_t (*devices)(tw_device* out, uint32_t room, char* why, uint32_t why_bytes);

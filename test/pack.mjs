@@ -1,11 +1,12 @@
-// Proves the package, not the checkout: in a copy, makes the prebuilt addon and the tarball; installs it into an empty folder
-// with scripts off and again from the lock file; loads it by import and require and runs its command. Every claim is one
-// check; the last line is `N passed, N failed, N skipped`.
+// Proves the package, not the checkout: in a copy, makes the prebuilt addon and the tarball, with the CUDA library where this machine
+// can build it; installs it into an empty folder with scripts off and again from the lock file; loads it by import and require
+// and runs its command. Every claim is one check; the last line is `N passed, N failed, N skipped`.
 import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { missing, product } from './cmake.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const place = realpathSync(mkdtempSync(join(tmpdir(), 'transweld-pack-')))
@@ -13,6 +14,7 @@ const copy = join(place, 'copy')
 const empty = join(place, 'user')
 let passed = 0
 let failed = 0
+let skipped = 0
 process.on('exit', () => rmSync(place, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130))
 
@@ -23,7 +25,7 @@ function check(what, faults) {
   for (const fault of faults) console.log(`  ${fault}`)
 }
 const close = () => {
-  console.log(`\n${passed} passed, ${failed} failed, 0 skipped`)
+  console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
   process.exit(failed ? 1 : 0)
 }
 
@@ -63,13 +65,26 @@ for (const file of tracked) {
 }
 
 await runNpm('packages of the copy', copy, 'ci', ...QUIET)
+// The library is compiled in the checkout, where only what changed is, and lies in the copy as a build there leaves it.
+const noCuda = missing('cuda')
+if (noCuda) {
+  skipped++
+  console.log(`skipped: the CUDA library: ${noCuda}`)
+} else {
+  await step('CUDA library', root, process.execPath, ['test/cmake.mjs', 'cuda'])
+  for (const file of [product('cuda'), 'build-cuda/.ready']) {
+    mkdirSync(dirname(join(copy, file)), { recursive: true })
+    cpSync(join(root, file), join(copy, file))
+  }
+}
 await runNpm('prebuilt addon', copy, 'run', 'prebuilds')
 const packing = await runNpm('tarball (builds dist/ from empty)', copy, 'pack', '--json')
 const [tarball] = JSON.parse(packing.out.slice(packing.out.indexOf('[\n')))
 
 /** Every file of the tarball has a reason to be there, and every module of lib/ is there. */
 const ALLOWED = [/^package\.json$/, /^(README|LICENSE|CHANGELOG)(\.md)?$/, /^dist\/lib\/.+\.(js|d\.ts)$/, /^(src|cuda)\/.+/, /^docs\/.+\.md$/,
-  /^prebuilds\/README\.md$/, /^prebuilds\/[a-z0-9]+-[a-z0-9]+\/transweld\.\w+\.node$/]
+  /^prebuilds\/README\.md$/, /^prebuilds\/[a-z0-9]+-[a-z0-9]+\/transweld\.\w+\.node$/,
+  /^prebuilds\/linux-[a-z0-9]+\/transweld_cuda\.so$/]
 const names = tarball.files.map(file => file.path)
 check('file list: nothing without a reason', names.filter(name => !ALLOWED.some(rule => rule.test(name))))
 const modules = tracked.filter(file => /^lib\/.+\.ts$/.test(file)).map(file => `dist/${file.slice(0, -3)}`)
@@ -81,14 +96,17 @@ check('file list: dist/lib mirrors lib, no more and no less', [
   ...(modules.length ? [] : ['lib/ holds no module']),
 ])
 const prebuilds = names.filter(name => name.endsWith('.node'))
+const libraries = names.filter(name => name.endsWith('.so'))
 check('file list: the essentials', ['package.json', 'README.md', 'LICENSE', 'dist/lib/index.js', 'dist/lib/cli/main.js', 'src/op_table.h']
   .filter(name => !names.includes(name)).map(name => `missing ${name}`).concat(prebuilds.length ? [] : ['no prebuilt addon']))
+check(`file list: ${noCuda ? 'no' : 'one'} CUDA library, beside an addon`, noCuda ? libraries
+  : libraries.length === 1 && prebuilds.some(name => dirname(name) === dirname(libraries[0])) ? [] : [`${libraries.join(' ') || 'none'}`])
 
 if (process.platform === 'linux') {
-  const { shared, faults } = await import(pathToFileURL(join(copy, 'dist/test/laws/elf.js')).href)
-  for (const name of prebuilds) {
+  const { ADDON, CUDA, shared, faults } = await import(pathToFileURL(join(copy, 'dist/test/laws/elf.js')).href)
+  for (const name of [...prebuilds, ...libraries]) {
     const library = shared(join(copy, name))
-    check(`${name}: exports, libraries, versions`, faults(library))
+    check(`${name}: exports, libraries, versions`, faults(library, prebuilds.includes(name) ? ADDON : CUDA))
     console.log(`  ${library.versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).join(' ')}`)
   }
 }
@@ -131,10 +149,22 @@ check('doctor speaks JSON and loaded the installed prebuild', (() => {
   }
 })())
 
+if (libraries.length) {
+  const report = JSON.parse(doctor.out)
+  const note = report.notes.find(words => words.startsWith('cuda: ')) ?? ''
+  const cards = report.devices.filter(one => one.device.startsWith('cuda:')).length
+  check('the installed CUDA library loads, and says why it shows no device where it shows none', [
+    ...(report.cuda.refused.length ? [`refused: ${JSON.stringify(report.cuda.refused)}`] : []),
+    ...(cards || /\(cudaError\w+, \d+;/.test(note) ? [] : [`no device and no reason: ${JSON.stringify(report.notes)}`]),
+    ...(cards || report.cuda.driver || /no NVIDIA driver/.test(note) ? [] : [note]),
+  ])
+  check('where it shows none, the CPU is the device', cards || report.used.device === 'cpu' ? [] : [JSON.stringify(report.used)])
+}
+
 const kB = bytes => `${(bytes / 1000).toFixed(0)} kB`
 const installed = readdirSync(join(empty, 'node_modules'), { recursive: true })
   .map(name => statSync(join(empty, 'node_modules', String(name)))).filter(stat => stat.isFile()).reduce((sum, stat) => sum + stat.size, 0)
 console.log(`\ntarball ${kB(tarball.size)}, unpacked ${kB(tarball.unpackedSize)}, ${names.length} files`)
 console.log(`installed with its dependencies ${kB(installed)}`)
-for (const name of prebuilds) console.log(`${name} ${kB(statSync(join(copy, name)).size)}`)
+for (const name of [...prebuilds, ...libraries]) console.log(`${name} ${kB(statSync(join(copy, name)).size)}`)
 close()

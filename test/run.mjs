@@ -1,6 +1,7 @@
 // Runs the compiled tests of TEST_FOLDER (dist/test): every file in a process of its own, TEST_JOBS (2) at a time,
-// TEST_SECONDS (240) for each. Arguments are parts of file names: `node test/run.mjs ops/ laws/imports`. A file fails that ran
-// no test, that came to no closing total, that ended by a signal, that failed after its tests, or that says `.only(`.
+// TEST_SECONDS (600) for each. Arguments are parts of file names: `node test/run.mjs ops/ laws/imports`. A file fails that ran
+// no test, that came to no closing total, that ended by a signal, that failed after its tests, or that says `.only(`. Of a file that
+// is sound, the lines `skipped: reason` are shown.
 // The last line is `N passed, N failed, N skipped`.
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
@@ -10,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
 const folder = process.env.TEST_FOLDER ?? 'dist/test'
 const jobs = Number(process.env.TEST_JOBS ?? 2)
-const seconds = Number(process.env.TEST_SECONDS ?? 240)
+const seconds = Number(process.env.TEST_SECONDS ?? 600)
 const only = process.argv.slice(2)
 /** A sanitizer's library goes into the tests and what they start, not into this runner. */
 const preload = process.env.TEST_PRELOAD ? { LD_PRELOAD: process.env.TEST_PRELOAD } : {}
@@ -74,7 +75,7 @@ async function worker() {
     if (failed) {
       broken.push(file)
       console.log(result.text)
-    }
+    } else for (const [line] of result.text.matchAll(/^skipped: .*/gm)) console.log(`  ${line}`)
   }
 }
 

@@ -73,7 +73,8 @@ __device__ inline Ends bias_ends(float b, float certificate_scale) {
 
 // One end: bias ± (A·norm + B·error) + screen, the sign in a and b. `number` is what the tensor cores gave; scale is the product
 // of both scales of i8 codes.
-template <uint32_t kScreen> __device__ inline float end_of(float number, float scale, float bias, float a, float norm, float b, float error) {
+template <uint32_t kScreen>
+__device__ inline float end_of(float number, float scale, float bias, float a, float norm, float b, float error) {
   const float slack = fmaf(b, error, fmaf(a, norm, bias));
   return kScreen == TW_SCREEN_INT8 ? fmaf(number, scale, slack) : slack + number;
 }

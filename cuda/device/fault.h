@@ -1,6 +1,6 @@
 // What a kernel says when the numbers it was given are wrong: an index beyond its table, starts that do not ascend. A kernel
-// checks an index where it reads it, reports, and leaves that element out; nothing outside the views is ever touched. The
-// first call that reported wins; `wait` puts it into words (context.cu).
+// checks an index where it reads it, reports, and leaves that element out; nothing outside the views is ever touched. `wait`
+// puts the reports into words (context.cu), a call at a time.
 #pragma once
 #include "launch.h"
 
@@ -11,10 +11,13 @@ enum FaultKind : unsigned {
   kFaultPlaces, kFaultSequence, kFaultTargets, kFaultTermRoom, kFaultTermRows, kFaultTermSlots, kFaultKinds
 };
 
-// In device memory, one a context. first: call number above 8 bits of kind, all ones while there is none.
+// In device memory, one a context: a slot for each of the last kFaultCalls calls, so that of two calls that fail between two
+// waits both are told. An entry is the call's number above 8 bits of kind; all ones: none. `any` is the least of them.
+constexpr unsigned kFaultCalls = 4096;
 struct Faults {
-  unsigned long long first;
-  unsigned long long received[kFaultKinds];
+  unsigned long long any;
+  unsigned long long first[kFaultCalls];
+  unsigned long long received[kFaultCalls];
 };
 
 // What a kernel that reads indices is given.
@@ -24,7 +27,10 @@ struct Report {
 
   __device__ void operator()(FaultKind kind, unsigned long long received) const {
     const unsigned long long mine = call << 8 | kind;
-    if (atomicMin(&faults->first, mine) > mine) atomicExch(&faults->received[kind], received);
+    const unsigned slot = call % kFaultCalls;
+    if (atomicMin(&faults->first[slot], mine) <= mine) return;
+    atomicExch(&faults->received[slot], received);
+    atomicMin(&faults->any, mine);
   }
 };
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { type DeviceInfo, type Refusal, chooseDevice, devices } from './backend.ts'
+import { type DeviceInfo, type DeviceReport, type Refusal, chooseDevice, devices } from './backend.ts'
 import { addonPath, libc, native, root } from './load.ts'
 
 /** An environment variable that changes what happens. */
@@ -44,7 +44,7 @@ export function examine(): DoctorReport {
       model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism(),
       threads: process.env.TRANSWELD_THREADS || String(availableParallelism()), features: works ? native().cpuFeatures() : [],
     },
-    addon, cuda: { refused: report.refused, driver, advice: advice(report.refused, report.devices, driver) },
+    addon, cuda: { refused: report.refused, driver, advice: advice(report, driver) },
     devices: report.devices, notes: report.notes, used,
     environment: Object.fromEntries(VARIABLES.flatMap(name => process.env[name] === undefined ? [] : [[name, process.env[name]!]])),
     prebuilds: folders(join(root(), 'prebuilds')),
@@ -67,11 +67,12 @@ function driverVersion(): string {
 }
 
 // In plain words, what to do about each way of not having a GPU.
-function advice(refused: readonly Refusal[], found: readonly DeviceInfo[], driver: string): string[] {
-  if (found.some(info => info.device.startsWith('cuda:'))) return []
+function advice({ refused, devices, notes }: DeviceReport, driver: string): string[] {
+  if (devices.some(info => info.device.startsWith('cuda:'))) return []
   const words: string[] = []
   const present = refused.filter(({ path }) => existsSync(path))
-  if (present.length === 0) words.push('No CUDA library is here: everything runs on the CPU. If you have one, name it in TRANSWELD_CUDA_LIBRARY.')
+  const loads = notes.some(note => note.startsWith('cuda: '))
+  if (present.length === 0 && !loads) words.push('No CUDA library is here: everything runs on the CPU. If you have one, name it in TRANSWELD_CUDA_LIBRARY.')
   for (const { path, reason } of present) {
     words.push(/contract/.test(reason) ? `${path} belongs to another version of transweld: install or build both from one version.`
       : /undefined symbol/.test(reason) ? `${path} is a library, but not one of transweld's.`

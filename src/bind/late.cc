@@ -10,32 +10,38 @@ void LateCalls::add(const OpJob& job) {
 }
 
 Poison LateCalls::settle(Engine& engine) {
-  uint64_t late = 0;
-  const tw_status status = engine.table->wait(engine.context, &late);
+  Failed failed;
   Poison rest;
-  if (status != TW_OK) {
+  for (;;) {
+    uint64_t late = 0;
+    const tw_status status = engine.table->wait(engine.context, &late);
+    if (status == TW_OK) break;
     const char* words = engine.table->last_error(engine.context);
     if (late < first_ || late - first_ >= calls_.size()) {
       rest = std::make_shared<const Failure>(Failure{status, words && *words ? words : "status " + std::to_string(status)});
-    } else {
-      const Call& call = calls_[late - first_];
-      FailureWords text(*call.row, status, words);
-      for (const LateUse& use : call.uses) text.add(*use.field, use.view);
-      spread(late - first_, std::make_shared<const Failure>(Failure{status, text.message}));
+      break;
     }
+    const Call& call = calls_[late - first_];
+    FailureWords text(*call.row, status, words);
+    for (const LateUse& use : call.uses) text.add(*use.field, use.view);
+    failed[late - first_] = std::make_shared<const Failure>(Failure{status, text.message});
   }
+  spread(failed);
   first_ += calls_.size();
   calls_.clear();
   return rest;
 }
 
-// Plays the calls again for what became of their blocks: poison of an input reaches every output, a whole overwrite heals.
-void LateCalls::spread(size_t from, const Poison& poison) {
-  for (size_t i = from; i < calls_.size(); i++) {
-    Poison found = i == from ? poison : nullptr;
+// Plays the calls again for what became of their blocks: poison of an input reaches every output, then a call's own failure
+// does, and a whole overwrite heals.
+void LateCalls::spread(const Failed& failed) {
+  if (failed.empty()) return;
+  for (size_t i = failed.begin()->first; i < calls_.size(); i++) {
+    Poison found;
     for (const LateUse& use : calls_[i].uses) {
       if (const auto block = use.block.lock(); block && use.kind != Kind::out && !found) found = block->poison;
     }
+    if (const auto own = failed.find(i); !found && own != failed.end()) found = own->second;
     for (const LateUse& use : calls_[i].uses) {
       const auto block = use.block.lock();
       if (!block || use.kind == Kind::in) continue;

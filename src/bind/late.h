@@ -3,6 +3,7 @@
 // poison lands where a synchronous failure would have put it: in what that op wrote, and in all that was made from it.
 #pragma once
 #include <deque>
+#include <map>
 #include <vector>
 #include "op_job.h"
 
@@ -19,7 +20,8 @@ class LateCalls {
   static constexpr size_t kMost = 4096;    // then the caller settles: a process that never reads still ends its list
   struct LateUse { std::weak_ptr<Block> block; const Field* field; tw_view view; Kind kind; bool is_whole; };
   struct Call { const Row* row; std::vector<LateUse> uses; };
-  void spread(size_t from, const Poison&);
+  using Failed = std::map<size_t, Poison>; // place in calls_ → why
+  void spread(const Failed&);
   std::deque<Call> calls_;                 // of the numbers first_, first_ + 1, ...
   uint64_t first_ = 1;
 };

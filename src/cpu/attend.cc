@@ -218,11 +218,11 @@ tw_status attend(tw_context* context, const tw_attend_args& a) {
   if (check.status) return check.status;
   const uint32_t* starts = u32(a.starts);
   const size_t sequences = a.starts.columns - 1;
-  check.that(starts[0] == 0, "0", "the first of starts", starts[0])
-      .that(starts[sequences] == rows, "the number of rows", "the last of starts", starts[sequences]);
+  const char* ascending = "ascending starts from 0 to N";
+  check.that(starts[0] == 0, ascending, "starts", starts[0]).that(starts[sequences] == rows, ascending, "starts", starts[sequences]);
   size_t blocks = 0;
   for (size_t s = 0; s < sequences && !check.status; s++) {
-    check.that(starts[s] <= starts[s + 1], "an ascending element", "starts", starts[s + 1]);
+    check.that(starts[s] <= starts[s + 1], ascending, "starts", starts[s + 1]);
     blocks += (starts[s + 1] - starts[s] + kBlock - 1) / kBlock;
   }
   if (check.status || !columns || !blocks) return check.status;

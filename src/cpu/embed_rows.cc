@@ -8,14 +8,9 @@ namespace {
 
 constexpr size_t kRows = 32;   // an item
 
-// Words about the first index that has no row; TW_OK where there is none.
-tw_status within(tw_context* context, const char* name, const tw_view& index, uint64_t rows) {
-  for (uint64_t i = 0; i < index.columns; i++) {
-    if (u32(index)[i] < rows) continue;
-    return fail(context, TW_INVALID, "expected every element of %s to be below %" PRIu64 " but received %" PRIu32 " at %" PRIu64, name, rows,
-                u32(index)[i], i);
-  }
-  return TW_OK;
+Check& within(Check& check, const char* expected, const char* name, const tw_view& index, uint64_t rows) {
+  for (uint64_t i = 0; i < index.columns; i++) check.that(u32(index)[i] < rows, expected, name, u32(index)[i]);
+  return check;
 }
 
 }   // namespace
@@ -32,10 +27,9 @@ tw_status embed_rows(tw_context* context, const tw_embed_rows_args& a) {
   if (has(a.places) != has(a.positions)) {
     return fail(context, TW_INVALID, "expected places and positions together but received only %s", has(a.places) ? "places" : "positions");
   }
-  if (const tw_status status = within(context, "ids", a.ids, a.table.rows)) return status;
-  if (has(a.places)) {
-    if (const tw_status status = within(context, "places", a.places, a.positions.rows)) return status;
-  }
+  within(check, "ids below V", "ids", a.ids, a.table.rows);
+  if (has(a.places)) within(check, "places below P", "places", a.places, a.positions.rows);
+  if (check.status) return check.status;
   each(context, (rows + kRows - 1) / kRows, [&](size_t item, unsigned) {
     for (size_t r = item * kRows; r < rows && r < (item + 1) * kRows; r++) {
       float* out = row(a.out, r);

@@ -23,6 +23,7 @@ struct Region {
   void (*body)(void*, size_t, unsigned);
   void* closure;
   size_t items;
+  unsigned threads;                        // what the caller has room for: the pool may be larger
   const volatile int32_t* stop;
   std::atomic<size_t> next{0};
 };
@@ -59,7 +60,7 @@ void serve(Pool& pool, unsigned worker) {
     pool.ticket.wait(seen, std::memory_order_acquire);
     seen = pool.ticket.load(std::memory_order_acquire);
     pool.entered.fetch_add(1);
-    if (Region* r = pool.region.load()) take(*r, worker);
+    if (Region* r = pool.region.load(); r && worker < r->threads) take(*r, worker);
     if (pool.entered.fetch_sub(1) == 1) pool.entered.notify_one();
   }
 }
@@ -91,7 +92,7 @@ void yield_to_event_loop() {
 }
 
 void run_region(unsigned threads, const volatile int32_t* stop, size_t items, void (*body)(void*, size_t, unsigned), void* closure) {
-  Region region{body, closure, items, stop};
+  Region region{body, closure, items, threads, stop};
   if (threads <= 1 || items <= 1) return take(region, 0);
   Pool& p = pool(threads);
   std::unique_lock lock(p.owner, std::try_to_lock);

@@ -25,9 +25,9 @@ TW_INLINE uint32_t largest(const uint32_t* list, size_t count) {
 
 // Ascending from 0 and at most `limit`: what starts of rows and of features must be.
 TW_INLINE Check& starts_fit(Check& check, const char* name, const uint64_t* starts, size_t count, uint64_t limit) {
-  bool fit = starts[0] == 0;
-  for (size_t i = 0; i < count; i++) fit &= starts[i] <= starts[i + 1];
-  check.that(fit, "ascending starts from 0", name, fit ? 0 : starts[0]);
+  size_t i = 0;   // the first that is wrong
+  if (starts[0] == 0) while (i < count && starts[i] <= starts[i + 1]) i++;
+  check.that(starts[0] == 0 && i == count, "ascending starts from 0", name, starts[i]);
   return check.that(starts[count] <= limit, "starts within the capacity", name, starts[count]);
 }
 

@@ -66,10 +66,9 @@ tw_status token_loss(tw_context* context, const tw_token_loss_args& a) {
   if (check.status) return check.status;
   const uint32_t* targets = u32(a.targets);
   for (uint64_t n = 0; n < rows; n++) {
-    if (targets[n] < columns || targets[n] == kIgnored) continue;
-    return fail(context, TW_INVALID, "expected every target below %" PRIu64 " or 4294967295 but received %" PRIu32 " at %" PRIu64, columns,
-                targets[n], n);
+    check.that(targets[n] < columns || targets[n] == kIgnored, "targets below V or 4294967295", "targets", targets[n]);
   }
+  if (check.status) return check.status;
   each(context, (rows + kRows - 1) / kRows, [&](size_t item, unsigned) {
     for (size_t n = item * kRows; n < rows && n < (item + 1) * kRows; n++) {
       f32(a.loss)[n] = 0;

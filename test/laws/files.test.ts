@@ -5,8 +5,8 @@ import * as assert from 'uvu/assert'
 import { breaches, code, files, none, read } from './sources.ts'
 
 const FOLDERS = ['lib', 'src', 'cuda', 'test', 'bench', 'examples', 'docs']
-const ENDINGS = ['.ts', '.mjs', '.js', '.cc', '.h', '.cu', '.cuh', '.py', '.md']
-const CODE = ['.ts', '.mjs', '.cc', '.h', '.cu', '.cuh']
+const ENDINGS = ['.ts', '.mjs', '.js', '.cc', '.h', '.cu', '.cuh', '.cmake', '.sh', '.py', '.md']
+const CODE = ['.ts', '.mjs', '.cc', '.h', '.cu', '.cuh', '.cmake', '.sh']
 const BANNED = ['utils', 'util', 'helpers', 'helper', 'common', 'misc', 'core', 'base', 'manager', 'new', 'v2',
   'aux', 'con', 'nul', 'prn'] // names that Windows keeps for itself
 const PRINTS = /\b(printf|fprintf|puts|perror)\s*\(|\bstd::(cout|cerr|clog|exit|abort)\b/

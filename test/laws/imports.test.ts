@@ -12,7 +12,8 @@ const PACKAGES: Record<string, RegExp> = {
   '@huggingface/tokenizers': /^lib\/tokenizer\//,
   commander: /^lib\/cli\//,
 }
-const CONTRACT = ['src/op_table.h', 'src/view.h', 'src/status.h']
+const CONTRACT = ['src/op_table.h', 'src/view.h', 'src/status.h', 'src/expect.h']
+const HOST_SEAM = 'cuda_on_host.h'   // the emulation's header: only cuda/device knows that there are two compilers
 
 const folder = (path: string) => path.split('/').length > 2 ? path.split('/')[1]! : ''
 
@@ -82,6 +83,11 @@ function brokenInclude(path: string, target: string, sources: readonly string[])
   const name = target.slice(1)
   const bound = path.startsWith('src/bind/')
   if (/^(napi|node_api|js_native_api|node|v8|uv)[.\w-]*\.h$/.test(name)) return bound ? '' : 'only src/bind may see Node'
+  if (/^cuda/.test(name) && !name.includes('/')) {
+    if (name === HOST_SEAM) return path.startsWith('cuda/device/') ? '' : 'only cuda/device may see the emulation'
+    return path.startsWith('cuda/') && name === 'cuda_runtime.h' ? '' : 'only cuda/ sees CUDA, and of it cuda_runtime.h alone'
+  }
+  if (/^<(cublas|cudnn|cutlass|cute|cub|thrust|nv|mma|cooperative_groups)[/._L]/.test(target)) return 'the kernels are our own'
   if (target.startsWith('<')) return ''
   const to = [posix.join(posix.dirname(path), name), `src/${name}`].map(candidate => posix.normalize(candidate))
     .find(candidate => sources.includes(candidate))
@@ -96,6 +102,15 @@ test('the law of #include lines can be broken', () => {
   assert.is(brokenInclude('src/cpu/x.cc', '"lanes.h', sources), '')
   assert.is(brokenInclude('src/cpu/x.cc', '"../op_table.h', sources), '')
   assert.is(brokenInclude('src/bind/x.cc', '<napi.h', sources), '')
+  assert.is(brokenInclude('cuda/x.cu', '<cuda_runtime.h', sources), '')
+  assert.is(brokenInclude('cuda/x.cu', '"../src/op_table.h', sources), '')
+  assert.is(brokenInclude('cuda/device/x.h', '"cuda_on_host.h', sources), '')
+  assert.is.not(brokenInclude('cuda/x.cu', '"cuda_on_host.h', sources), '')
+  assert.is.not(brokenInclude('cuda/x.cu', '<cublas_v2.h', sources), '')
+  assert.is.not(brokenInclude('cuda/x.cu', '<cub/cub.cuh', sources), '')
+  assert.is.not(brokenInclude('cuda/x.cu', '<cuda_fp16.h', sources), '')
+  assert.is.not(brokenInclude('cuda/x.cu', '"../src/cpu/lanes.h', sources), '')
+  assert.is.not(brokenInclude('src/cpu/x.cc', '<cuda_runtime.h', sources), '')
   assert.is.not(brokenInclude('src/cpu/x.cc', '<napi.h', sources), '')
   assert.is.not(brokenInclude('src/cpu/x.cc', '"registry.h', sources), '')
   assert.is.not(brokenInclude('src/registry.cc', '"bind/args.h', sources), '')

@@ -4,10 +4,10 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { faults, shared } from './elf.ts'
+import { ADDON, CUDA, faults, shared } from './elf.ts'
 import { files, none, read, root } from './sources.ts'
 
-const ADDON = 'build/Release/transweld.node'
+const BUILT = 'build/Release/transweld.node'
 
 const onLinux = process.platform === 'linux' ? test : test.skip // ELF and binutils
 
@@ -26,11 +26,11 @@ onLinux('instruction-set objects define no weak symbol', () => {
 })
 
 onLinux('the addon: exports, libraries, versions', () => {
-  none(faults(shared(join(root, ADDON))))
+  none(faults(shared(join(root, BUILT)), ADDON))
 })
 
 onLinux('the reader of shared libraries finds each fault', () => {
-  const sound = shared(join(root, ADDON))
+  const sound = shared(join(root, BUILT))
   const bad = [
     { ...sound, exports: [...sound.exports, 'stray'] },
     { ...sound, needed: [...sound.needed, 'libgomp.so.1'] },
@@ -40,8 +40,11 @@ onLinux('the reader of shared libraries finds each fault', () => {
     { ...sound, versions: [] },
     { ...sound, tags: [...sound.tags, 'RUNPATH'] },
     { ...sound, tags: [...sound.tags, 'TEXTREL'] },
+    { ...sound, flags: ['NOW'] },
+    { ...sound, flags: ['NODELETE'] },
   ]
-  for (const library of bad) assert.is(faults(library).length, 1, JSON.stringify(faults(library)))
+  for (const library of bad) assert.is(faults(library, ADDON).length, 1, JSON.stringify(faults(library, ADDON)))
+  assert.is(faults(sound, CUDA).length, 1)
 })
 
 test.run()

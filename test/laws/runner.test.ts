@@ -41,6 +41,12 @@ test('counts what passed, failed and was skipped', () => {
   expect(GOOD + "test.skip('later', () => {})\n" + END, '1 passed, 0 failed, 1 skipped')
 })
 
+test('shows why a file has skipped, and nothing else of a file that is sound', () => {
+  const { text } = planted("console.log('some words')\nconsole.log('skipped: no such tool here')\n" + GOOD + "test.skip('later', () => {})\n" + END)
+  assert.match(text, /^planted.* 1 passed, 1 skipped\n  skipped: no such tool here\n/)
+  assert.not.match(text, /some words/)
+})
+
 test('a file that ran nothing fails', () => {
   expect(GOOD, '0 passed, 1 failed, 0 skipped', 'is test.run() forgotten?')
   expect(END, '0 passed, 1 failed, 0 skipped', 'holds no test')

@@ -1,5 +1,5 @@
-// One name for an op everywhere: its entry in the contract, its arguments, its CPU file, its function in lib/tensor/ops.ts,
-// its test and its row in the bench share one stem, so that one search finds all of them.
+// One name for an op everywhere: its entry in the contract, its arguments, its CPU and its CUDA file, its function in
+// lib/tensor/ops.ts, its test and its row in the bench share one stem, so that one search finds all of them.
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { code, files, none, read } from './sources.ts'
@@ -22,6 +22,11 @@ test('arguments in the contract', () => none(missing(stem => contract.includes(`
 test('a file in src/cpu', () => {
   const paths = files(['src/cpu'], ['.cc'])
   none(missing(stem => paths.includes(`src/cpu/${stem}.cc`)))
+})
+
+test('a file in cuda', () => {
+  const paths = files(['cuda'], ['.cu'])
+  none(missing(stem => paths.includes(`cuda/${stem}.cu`)))
 })
 
 test('a function in lib/tensor/ops.ts', () => {

@@ -26,7 +26,7 @@ function packed(lengths: readonly number[], heads: number, width: number, spread
 
 each('sequences of one, of none, of primes, several heads', async b => {
   for (const [lengths, heads, width] of [
-    [[1], 1, 1], [[], 1, 4], [[3, 1, 7], 2, 5], [[31, 0, 33], 3, 16], [[17], 1, 64], [[67], 2, 33], [[5, 64, 2], 4, 8],
+    [[1], 1, 1], [[], 1, 4], [[3, 1, 7], 2, 5], [[31, 0, 33], 3, 16], [[17], 1, 64], [[67], 2, 33], [[5, 64, 2], 4, 8], [[9], 1, 500],
   ] as const) {
     const c = packed(lengths, heads, width), what = `${lengths.join('+')} ${heads}×${width}`
     const actual = await run(b, c)

@@ -7,6 +7,7 @@ import { openDevice } from '../../lib/tensor/device.ts'
 import type { Device } from '../../lib/tensor/device.ts'
 import type { ArrayOf, Dtype } from '../../lib/tensor/dtype.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
+import { isAsked } from './asked.ts'
 import { CLASSES } from './canonical.ts'
 import type { MultiplyAdd } from './canonical.ts'
 import { SEED } from './cases.ts'
@@ -122,9 +123,7 @@ export class Bench {
   }
 }
 
-// TEST_DEVICES leaves some out: under a sanitizer the orders of one emulated GPU are not worth three times the minutes.
-const asked = process.env.TEST_DEVICES?.split(',')
-const benches = devices().devices.filter(({ device }) => asked?.includes(device) ?? true).flatMap(({ device }) => {
+const benches = devices().devices.filter(isAsked).flatMap(({ device }) => {
   const opened = openDevice(device)
   return (['whole', 'view'] as const).map(layout => new Bench(opened, layout))
 })

@@ -5,11 +5,12 @@ import { createHash } from 'node:crypto'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { devices } from '../../lib/native/backend.ts'
+import { isAsked } from './asked.ts'
 import { digests } from './digests.ts'
 
 /** Results that are the hardware's own: sums of tensor cores, and the double-precision functions behind normal numbers. */
 const OWN = /^(matmul|normal)/
-const here = devices().devices
+const here = devices().devices.filter(isAsked)
 const cpu = here.find(({ device }) => device === 'cpu')
 const others = here.filter(({ device }) => device !== 'cpu')
 const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')

@@ -14,6 +14,7 @@ type Floats = 'f32' | 'bf16' | 'f16'
 /** [M, K, N] */
 const SHAPES = [
   [1, 1, 1], [0, 5, 3], [3, 7, 31], [7, 31, 3], [33, 16, 33], [5, 33, 129], [67, 17, 67], [2, 257, 9], [9, 600, 5], [31, 128, 65],
+  [130, 5, 131], [3, 1030, 5],
 ] as const
 
 async function product(b: Bench, c: Matmul, storage: readonly [Floats, Floats] = ['f32', 'f32']): Promise<Float64Array> {
@@ -98,6 +99,16 @@ each('a row has the same bits in any batch; hostile rows spoil no other', async 
     sameBits(`row ${n}`, await product(b, { contract: 'columns', activation: 'linear', a: row, b: weights }), all.subarray(n * 45, n * 45 + 45))
   }
   assert.ok(all.subarray(0, 45).every(Number.isFinite) && all.subarray(6 * 45, 7 * 45).every(Number.isNaN))
+})
+
+each('long sums have the same bits in any batch, whoever adds their chunks', async b => {
+  const [m, k, n] = [2, 1030, 900], x = random(10, m, k), weights = random(11, n, k), old = random(12, m, n)
+  const all = await product(b, { contract: 'columns', activation: 'linear', a: x, b: weights, old })
+  for (const [row, column] of [[0, 0], [1, 517], [1, 899]] as const) {
+    const a = matrix(1, k, x.data.subarray(row * k, row * k + k)), one = matrix(1, k, weights.data.subarray(column * k, column * k + k))
+    const alone = await product(b, { contract: 'columns', activation: 'linear', a, b: one, old: matrix(1, 1, [at(old, row, column)]) })
+    sameBits(`${row}, ${column}`, alone, all.subarray(row * n + column, row * n + column + 1))
+  }
 })
 
 test.run()

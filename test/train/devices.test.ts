@@ -10,6 +10,7 @@ import { Deaths } from '../../lib/train/deaths.ts'
 import type { Settings } from '../../lib/train/settings.ts'
 import { Trainee } from '../../lib/train/step.ts'
 import { Workspace } from '../../lib/train/workspace.ts'
+import { isAsked } from '../ops/asked.ts'
 import { randomFloats } from '../ops/cases.ts'
 
 const D = 40, F = 160, BATCH = 96, STEPS = 30
@@ -39,7 +40,7 @@ async function trained(device: Device, activation: Activation, skip: boolean): P
 }
 
 const cases = [['TopK', topK(8), false], ['ReLU', relu({ l1: 1e-3 }), false], ['TopK with a skip matrix', topK(8), true]] as const
-const report = devices().devices
+const report = devices().devices.filter(isAsked)
 const isFused = report.some(({ device, bits }) => device === 'cpu' && bits !== 'baseline')
 
 for (const [name, activation, skip] of cases) {

@@ -1,0 +1,38 @@
+# CUDA on the host: the sources of the CUDA backend, compiled as C++ against test/cuda_on_host/, whose cuda_runtime.h stands in for
+# NVIDIA's. -march: fmaf is one instruction there and a call into the C library without it.
+file(STRINGS test/cuda_on_host/sources.txt emulation)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS test/cuda_on_host/sources.txt)
+list(TRANSFORM emulation PREPEND ${PROJECT_SOURCE_DIR}/)
+set(machine)
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64" AND EXISTS /proc/cpuinfo)
+  file(STRINGS /proc/cpuinfo features REGEX "^flags.* avx2 .*" LIMIT_COUNT 1)
+  if(features MATCHES " fma " AND features MATCHES " bmi2 ")
+    set(machine -march=x86-64-v3)
+  endif()
+endif()
+
+set_source_files_properties(${cuda_sources} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS -xc++)
+add_library(cuda_on_host_kernels OBJECT ${cuda_sources})
+add_library(cuda_on_host_runtime OBJECT ${emulation})
+foreach(target cuda_on_host_kernels cuda_on_host_runtime)
+  target_compile_definitions(${target} PRIVATE TRANSWELD_CUDA_ON_HOST)
+  target_include_directories(${target} PRIVATE test/cuda_on_host src)
+  target_compile_options(${target} PRIVATE -O2 -g -Wno-unknown-pragmas ${machine})
+endforeach()
+target_compile_options(cuda_on_host_kernels PRIVATE ${sanitizer})
+# The race detector watches the kernels, not the emulation: that tells it itself what orders what.
+if(TRANSWELD_SANITIZE STREQUAL "thread")
+  target_compile_definitions(cuda_on_host_runtime PRIVATE CUDA_ON_HOST_TSAN)
+else()
+  target_compile_options(cuda_on_host_runtime PRIVATE ${sanitizer})
+endif()
+
+find_package(Threads REQUIRED)
+add_library(transweld_cuda_host MODULE $<TARGET_OBJECTS:cuda_on_host_kernels> $<TARGET_OBJECTS:cuda_on_host_runtime>)
+set_target_properties(transweld_cuda_host PROPERTIES PREFIX "" SUFFIX ".so" LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/$<CONFIG>"
+  LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cuda/exports.map)
+target_link_libraries(transweld_cuda_host PRIVATE Threads::Threads)
+target_link_options(transweld_cuda_host PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cuda/exports.map -Wl,-z,nodelete)
+if(NOT TRANSWELD_SANITIZE)
+  target_link_options(transweld_cuda_host PRIVATE -Wl,-z,defs)
+endif()

@@ -1,0 +1,37 @@
+#include "device.h"
+
+#include <cstdarg>
+#include <cstdio>
+
+namespace transweld {
+
+std::string text(const char* format, ...) {
+  char line[1024];
+  va_list list;
+  va_start(list, format);
+  std::vsnprintf(line, sizeof line, format, list);
+  va_end(list);
+  return line;
+}
+
+Opened::Opened(const std::string& library, uint32_t device) {
+  const Backend backend = find_backend(library);
+  if (!backend.table) throw std::runtime_error(backend.reason);
+  table = backend.table;
+  const Listing listing = list_devices(*table);
+  if (device >= listing.devices.size())
+    throw std::runtime_error(text("expected device %u but there are %zu: %s", device, listing.devices.size(), listing.why.c_str()));
+  info = listing.devices[device];
+  if (table->open(device, 0, nullptr, &context) != TW_OK) throw std::runtime_error(text("%s does not open", info.name));
+}
+
+void Opened::wait() {
+  uint64_t late_call = 0;
+  must(table->wait(context, &late_call), "wait");
+}
+
+void Opened::must(tw_status status, const char* what) const {
+  if (status != TW_OK) throw std::runtime_error(text("%s failed with status %d: %s", what, status, table->last_error(context)));
+}
+
+}   // namespace transweld
