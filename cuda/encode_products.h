@@ -124,8 +124,7 @@ struct HopperShared {
 // Two warpgroups that multiply and one of which a thread copies: 65536 registers are 2 · 128 · 232 and 128 · 40.
 constexpr unsigned kHopperThreads = 384, kRegistersMultiply = 232, kRegistersCopy = 40;
 
-template <uint32_t kScreen> __global__ void __launch_bounds__(kHopperThreads, 1) encode_candidates_wgmma_kernel(ScreenTask task) {
-#ifdef TRANSWELD_HOPPER
+template <uint32_t kScreen> __device__ __forceinline__ void walk_by_warpgroups(const ScreenTask& task) {
   using Sum = typename SumOf<kScreen>::type;
   constexpr unsigned kStages = tile::screen::kHopperStages;
   DYNAMIC_SHARED(HopperShared, shared);
@@ -201,7 +200,12 @@ template <uint32_t kScreen> __global__ void __launch_bounds__(kHopperThreads, 1)
     taker.settle(shared->work[warp_of()]);
   }
   taker.end();
-#endif
+}
+
+// Empty in the code of other chips: the launcher takes mma.sync there.
+template <uint32_t kScreen>
+__global__ void __launch_bounds__(kHopperThreads, 1) encode_candidates_wgmma_kernel([[maybe_unused]] const __grid_constant__ ScreenTask task) {
+  if constexpr (kHopper) walk_by_warpgroups<kScreen>(task);
 }
 
 }   // namespace

@@ -96,7 +96,7 @@ __device__ void decode_row(const Decode<T>& d, uint64_t n, uint64_t column, Stag
   store_vec(to, y);
 }
 
-template <int W, class T> __global__ void __launch_bounds__(kWarps * 32) sparse_decode_strips_kernel(Decode<T> d, Report report) {
+template <int W, class T> __global__ void __launch_bounds__(kWarps * 32, 3) sparse_decode_strips_kernel(Decode<T> d, Report report) {
   SHARED(Staged, lists, [kWarps][32]);
   const uint64_t tiles = blocks_of(d.codes.rows, kWarps);   // of a strip
   for (uint64_t item = blockIdx.x; item < tiles * d.strips; item += gridDim.x) {

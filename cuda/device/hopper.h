@@ -14,17 +14,17 @@
 //   wgmma_fence()  before the first product of a group, wgmma_commit() closes it, wgmma_wait<left>() leaves that many under way
 //   sums_ready(d)  after the wait: nothing of d is read before, which the compiler cannot know by itself
 #pragma once
-#ifdef TRANSWELD_CUDA_ON_HOST
-#include <memory>
-#endif
 #include "mma.h"
 #include "shadow.h"
 
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL) || defined(TRANSWELD_CUDA_ON_HOST)
-#define TRANSWELD_HOPPER   // this pass of the compiler builds the code of sm_90a, or of the emulation
-#endif
-
 namespace transweld {
+
+// Whether this pass of the compiler builds the code of sm_90a, or of the emulation.
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL) || defined(TRANSWELD_CUDA_ON_HOST)
+constexpr bool kHopper = true;
+#else
+constexpr bool kHopper = false;
+#endif
 
 #ifdef TRANSWELD_CUDA_ON_HOST
 

@@ -156,6 +156,17 @@ for (const [i, { op, says, sound, wrong, run }] of cases.entries()) {
   })
 }
 
+each('two calls that fail between two waits are both told, each where it belongs', async b => {
+  const source = ones(b, 3, WIDTH), outs = [3, 4, 0].map(index => {
+    const out = b.room(1, WIDTH)
+    gatherRows({ source, index: b.ints([index], 'u32'), out })
+    return out
+  })
+  const told = await Promise.all(outs.slice(0, 2).map(out => rejection(out.read())))
+  told.forEach(({ message }, i) => assert.match(message, new RegExp(`^gather_rows failed: .* but received ${3 + i};`)))
+  assert.equal([...await b.down(outs[2]!)], new Array<number>(WIDTH).fill(1))
+})
+
 test('every argument that a kernel can report is among the cases', () => {
   const table = /kFaultWords\[kFaultKinds\] = \{([\s\S]*?)\n\};/.exec(readFileSync(join(root, 'cuda/context.cu'), 'utf8'))
   const known = [...table![1]!.matchAll(/\{"([^"]+)", "([^"]+)"\}/g)].map(([, expected, name]) => `${expected} for ${name}`)
