@@ -45,7 +45,9 @@ bool is_lost(cudaError_t error) {
   switch (error) {
     case cudaErrorLaunchFailure: case cudaErrorIllegalAddress: case cudaErrorLaunchTimeout: case cudaErrorAssert:
     case cudaErrorHardwareStackError: case cudaErrorIllegalInstruction: case cudaErrorMisalignedAddress:
-    case cudaErrorInvalidAddressSpace: case cudaErrorInvalidPc: case cudaErrorECCUncorrectable: return true;
+    case cudaErrorInvalidAddressSpace: case cudaErrorInvalidPc: case cudaErrorECCUncorrectable: case cudaErrorNvlinkUncorrectable:
+    case cudaErrorContained: case cudaErrorContextIsDestroyed: case cudaErrorMpsClientTerminated: case cudaErrorExternalDevice:
+    case cudaErrorUnknown: return true;
     default: return false;
   }
 }
@@ -56,18 +58,20 @@ tw_status status_of(cudaError_t error) {
 
 }   // namespace
 
-tw_status Opened::begin(uint32_t index, uint64_t limit_bytes) {
+cudaError_t Opened::begin(uint32_t index, uint64_t limit_bytes) {
   device = static_cast<int>(index);
   held.limit_bytes = limit_bytes;
   cudaDeviceProp properties{};
-  if (cudaSetDevice(device) != cudaSuccess || cudaGetDeviceProperties(&properties, device) != cudaSuccess) return TW_DEVICE_MISSING;
+  cudaError_t error = cudaSetDevice(device);
+  if (error == cudaSuccess) error = cudaGetDeviceProperties(&properties, device);
+  if (error != cudaSuccess) return error;
   chip = {properties.major, properties.minor, static_cast<unsigned>(properties.multiProcessorCount), properties.sharedMemPerBlockOptin,
           static_cast<uint64_t>(properties.l2CacheSize)};
   cudaMemPoolProps pooled{};
   pooled.allocType = cudaMemAllocationTypePinned;
   pooled.location = {cudaMemLocationTypeDevice, device};
   uint64_t keep = UINT64_MAX;   // what was freed is kept for the next allocation, until memory is short
-  cudaError_t error = cudaMemPoolCreate(&pool, &pooled);
+  error = cudaMemPoolCreate(&pool, &pooled);
   if (error == cudaSuccess) error = cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep);
   if (error == cudaSuccess) error = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
   void* memory = nullptr;
@@ -79,7 +83,7 @@ tw_status Opened::begin(uint32_t index, uint64_t limit_bytes) {
   if (error == cudaSuccess) error = cudaMallocHost(&memory, kStages * kStagingBytes);
   if (error == cudaSuccess) staging = static_cast<char*>(memory);
   for (auto& event : staged) if (error == cudaSuccess) error = cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
-  return error == cudaSuccess ? TW_OK : status_of(error);
+  return error;
 }
 
 // A driver that is already unloading (at exit) refuses these calls: there is nothing left to free then.
@@ -148,37 +152,45 @@ void* Opened::scratch(uint64_t bytes) {
   return scratch_block;
 }
 
-tw_status Opened::copy(void* to, const void* from, uint64_t bytes, uint32_t direction) {
-  cudaSetDevice(device);
-  if (direction == TW_ON_DEVICE) return launched(static_cast<tw_context*>(this), cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream), "a copy");
-  const bool up = direction == TW_TO_DEVICE;
-  cudaError_t error = cudaSuccess;
+// Ends when `from` has been read: the last pieces may still wait for what was enqueued before them, which the caller need not.
+cudaError_t Opened::upload(char* to, const char* from, uint64_t bytes) {
+  for (uint64_t at = 0; at < bytes; at += kStagingBytes, turn = (turn + 1) % kStages) {
+    char* const piece = staging + turn * kStagingBytes;
+    const uint64_t size = std::min(kStagingBytes, bytes - at);
+    cudaError_t error = cudaEventSynchronize(staged[turn]);   // what was in it has left
+    if (error != cudaSuccess) return error;
+    std::memcpy(piece, from + at, size);
+    error = cudaMemcpyAsync(to + at, piece, size, cudaMemcpyHostToDevice, stream);
+    if (error == cudaSuccess) error = cudaEventRecord(staged[turn], stream);
+    if (error != cudaSuccess) return error;
+  }
+  return cudaSuccess;
+}
+
+// Step i starts piece i and finishes piece i − 1: two pieces are under way. One that still goes up goes before it, in stream order.
+cudaError_t Opened::download(char* to, const char* from, uint64_t bytes) {
+  const auto size = [&](uint64_t i) { return std::min(kStagingBytes, bytes - i * kStagingBytes); };
   const uint64_t pieces = blocks_of(bytes, kStagingBytes);
-  // Step i starts piece i and finishes piece i − 1: two pieces are under way.
-  for (uint64_t i = 0; i <= pieces && error == cudaSuccess; i++) {
-    char* piece = staging + i % kStages * kStagingBytes;
-    const uint64_t at = i * kStagingBytes, size = i < pieces ? std::min(kStagingBytes, bytes - at) : 0;
-    if (up && size) {
-      if (i >= kStages) error = cudaEventSynchronize(staged[i % kStages]);
-      if (error != cudaSuccess) break;
-      std::memcpy(piece, static_cast<const char*>(from) + at, size);
-      error = cudaMemcpyAsync(static_cast<char*>(to) + at, piece, size, cudaMemcpyHostToDevice, stream);
+  for (uint64_t i = 0; i <= pieces; i++) {
+    cudaError_t error = cudaSuccess;
+    if (i < pieces) {
+      error = cudaMemcpyAsync(staging + i % kStages * kStagingBytes, from + i * kStagingBytes, size(i), cudaMemcpyDeviceToHost, stream);
       if (error == cudaSuccess) error = cudaEventRecord(staged[i % kStages], stream);
     }
-    if (!up) {
-      if (size) error = cudaMemcpyAsync(piece, static_cast<const char*>(from) + at, size, cudaMemcpyDeviceToHost, stream);
-      if (size && error == cudaSuccess) error = cudaEventRecord(staged[i % kStages], stream);
-      if (i && error == cudaSuccess) {
-        const uint64_t last = i - 1, begin = last * kStagingBytes;
-        error = cudaEventSynchronize(staged[last % kStages]);
-        if (error == cudaSuccess) std::memcpy(static_cast<char*>(to) + begin, staging + last % kStages * kStagingBytes, std::min(kStagingBytes, bytes - begin));
-      }
-    }
+    if (i && error == cudaSuccess) error = cudaEventSynchronize(staged[(i - 1) % kStages]);
+    if (error != cudaSuccess) return error;
+    if (i) std::memcpy(to + (i - 1) * kStagingBytes, staging + (i - 1) % kStages * kStagingBytes, size(i - 1));
   }
-  // The pinned pieces are free for the next copy only when this one has left them.
-  if (up && error == cudaSuccess && pieces) {
-    for (uint64_t i = pieces > kStages ? pieces - kStages : 0; i < pieces && error == cudaSuccess; i++) error = cudaEventSynchronize(staged[i % kStages]);
-  }
+  return cudaSuccess;
+}
+
+tw_status Opened::copy(void* to, const void* from, uint64_t bytes, uint32_t direction) {
+  cudaSetDevice(device);
+  char* const there = static_cast<char*>(to);
+  const char* const here = static_cast<const char*>(from);
+  const cudaError_t error = direction == TW_TO_DEVICE   ? upload(there, here, bytes)
+                          : direction == TW_FROM_DEVICE ? download(there, here, bytes)
+                                                        : cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream);
   return launched(static_cast<tw_context*>(this), error, "a copy");
 }
 

@@ -32,7 +32,8 @@ struct Opened {
   struct Late { unsigned long long first, received; };
   std::vector<Late> late;         // reports that `wait` has not told yet, the latest call first
   char* staging = nullptr;        // pinned, kStages · kStagingBytes
-  cudaEvent_t staged[2] = {};
+  cudaEvent_t staged[2] = {};     // the copy from or to a piece has ended
+  unsigned turn = 0;              // the piece that is filled next
 
   std::mutex mutex;               // alloc and free come from any thread
   tw_memory held{};
@@ -40,11 +41,13 @@ struct Opened {
   uint64_t scratch_bytes = 0;
 
   cudaError_t take(uint64_t bytes, void** out);
-  tw_status begin(uint32_t device, uint64_t limit_bytes);
+  cudaError_t begin(uint32_t device, uint64_t limit_bytes);
   ~Opened();
   tw_status alloc(uint64_t bytes, void** out);
   void free(void* p, uint64_t bytes);
   void* scratch(uint64_t bytes);
+  cudaError_t upload(char* to, const char* from, uint64_t bytes);
+  cudaError_t download(char* to, const char* from, uint64_t bytes);
   tw_status copy(void* to, const void* from, uint64_t bytes, uint32_t direction);
   tw_status wait(uint64_t* late_call);
   cudaError_t look();

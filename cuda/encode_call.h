@@ -36,6 +36,7 @@ struct EncodeCall {
   const tw_sparse_encode_args& args;
   tw_context* context;
   EncodeTask task;
+  bool warpgroups;                            // wgmma is there: encode_products.h
 };
 
 // Rows from ... of a chunk: row r's entries are at r·room of index and value, counts[r] of them, each feature once.

@@ -110,8 +110,8 @@ template <uint32_t kScreen, class Sum> struct Taker {
 
   // Makes room for another tile in every list of the warp.
   __device__ void settle(SelectWork& work) const {
+    __syncwarp();   // all lanes have appended, and are together for the next products, which are the whole warp's
     if (task.seeds || task.room >= task.share * kShadowRows) return;
-    __syncwarp();   // all lanes have appended
     const unsigned mine = counts[row(lane_of())];
     unsigned full = __ballot_sync(kAllLanes, mine < kGivenUp && mine + kShadowRows > task.room);
     for (; full; full &= full - 1) prune(row(static_cast<unsigned>(__ffs(static_cast<int>(full)) - 1)), work);

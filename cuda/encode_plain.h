@@ -222,7 +222,7 @@ __device__ inline void append_tile(const EncodeTask& task, PlainState& state, co
 
 template <bool Positive, int Width>
 __global__ void __launch_bounds__(kThreads, 1) encode_plain_kernel(EncodeTask task, PlainWork work) {
-  DYNAMIC_SHARED(float, stages);       // [kStages][96 rows][64 columns]
+  DYNAMIC_SHARED(float, stages);       // [kStages][96 rows][kPitch]: 64 columns each
   SHARED(PlainState, shared, [1]);
   PlainState& state = shared[0];
   const uint64_t slots = work.slots();

@@ -202,9 +202,9 @@ template <uint32_t kScreen> __device__ __forceinline__ void walk_by_warpgroups(c
   taker.end();
 }
 
-// Empty in the code of other chips: the launcher takes mma.sync there.
+// Empty in the code of other chips, and for a warp alone, which tells the launcher to take mma.sync there.
 template <uint32_t kScreen>
-__global__ void __launch_bounds__(kHopperThreads, 1) encode_candidates_wgmma_kernel([[maybe_unused]] const __grid_constant__ ScreenTask task) {
+__global__ void __launch_bounds__(kHopper ? kHopperThreads : 32, 1) encode_candidates_wgmma_kernel([[maybe_unused]] const __grid_constant__ ScreenTask task) {
   if constexpr (kHopper) walk_by_warpgroups<kScreen>(task);
 }
 

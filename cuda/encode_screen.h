@@ -8,8 +8,9 @@
 // A row without a certificate, or with more candidates than its list holds, is handed back: counts[r] = kLost. Which rows these
 // are is a function of the call and the chip, never of the order of blocks: limits of a walk change between tiles only.
 //
-// Bytes a chunk of n rows: 12·n·splits·room of lists with room = F/(12·splits) + K + 192, and n·D or 2·n·D of codes. N 4096,
-// F 24576, D 768, K 32 on 132 processors: 8 splits of 480 entries, 189 MB, and 3 (i8) or 6 MB.
+// Bytes a chunk of n rows: 12·n·splits·room of lists with room = F/(12·splits) + K + 192, 8·n·(F/12 + 4·K + 112) of what is
+// merged from them, and n·D or 2·n·D of codes. n 4096, F 24576, D 768, K 32 on the 132 processors of an H100: 8 splits of 480
+// entries, 189 MB, then 75 MB, and 3 (i8) or 6 MB.
 #pragma once
 #include "encode_verify.h"
 
@@ -32,15 +33,19 @@ inline bool worth_screening(const EncodeCall& call) {
   return call.task.features && call.task.columns && 12 * call.task.k <= call.task.features;
 }
 
-inline bool on_hopper(const EncodeCall& call) { return chip(call.context).major == 9 && chip(call.context).minor == 0; }
+// Not every 9.0 runs the code of sm_90a: a library built for others, or a driver told to compile its PTX, leaves the kernel empty.
+inline bool has_warpgroups(tw_context* context) {
+  return chip(context).major == 9 && chip(context).minor == 0 &&
+         most_threads(encode_candidates_wgmma_kernel<TW_SCREEN_INT8>) >= kHopperThreads;
+}
 
 // Splits of the features for which the blocks end soonest, in waves of what the chip runs at a time: a block costs its tiles and
 // about one more.
 inline void plan_splits(const EncodeCall& call, uint64_t rows, ScreenTask& task) {
   const Chip& chip_here = chip(call.context);
   const uint64_t fit = (chip_here.shared_bytes + 1024) / (sizeof(MmaShared) + 1024);   // 1 KB a block is the system's
-  const uint64_t sharing = on_hopper(call) || fit < 1 ? 1 : fit < tile::screen::kSharing ? fit : tile::screen::kSharing;
-  const uint64_t slots = chip_here.processors * sharing, bands = blocks_of(rows, on_hopper(call) ? kScreenBand : kGroupRows);
+  const uint64_t sharing = call.warpgroups || fit < 1 ? 1 : fit < tile::screen::kSharing ? fit : tile::screen::kSharing;
+  const uint64_t slots = chip_here.processors * sharing, bands = blocks_of(rows, call.warpgroups ? kScreenBand : kGroupRows);
   const uint64_t tiles = blocks_of(task.features, kShadowRows), most = blocks_of(tiles, tile::screen::kLeastShare);
   uint64_t share = tiles, least = UINT64_MAX;
   for (uint64_t splits = 1; splits <= most; splits++) {
@@ -137,7 +142,7 @@ template <class... P, class... A> tw_status enqueue(const EncodeCall& call, cons
 inline tw_status launch_products(const EncodeCall& call, const ScreenTask& task) {
   const bool i8 = call.args.screen == TW_SCREEN_INT8;
   tw_context* context = call.context;
-  if (on_hopper(call)) {
+  if (call.warpgroups) {
     const unsigned grid = static_cast<unsigned>(blocks_of(task.rows, kScreenBand)) * task.splits;
     const auto kernel = i8 ? encode_candidates_wgmma_kernel<TW_SCREEN_INT8> : encode_candidates_wgmma_kernel<TW_SCREEN_BF16>;
     const cudaError_t error = launch(kernel, grid, kHopperThreads, sizeof(HopperShared), stream(context), task);

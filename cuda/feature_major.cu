@@ -2,8 +2,9 @@
 // { feature, slot } by feature, lowest digit first, of digits of up to 9 bits: two of them up to 262144 features.
 //
 //   codes [N, K] or ragged → feature_starts [F+1], rows [P], slots [P], fired [F]
-//   bytes: index and z once, 4P each; a digit reads the pairs twice and writes them once (24P), the last one writes
-//          feature, row and slot apart (12P): 52P with two digits, nearly all of it in the second-level cache (P = 2^19: 4 MB)
+//   bytes: the first digit reads index twice and z once (12P), pairs are written by one digit and read twice by the next (24P),
+//          the last one writes feature, row and slot apart (12P): 48P with two digits, and counters: 8P where digits
+//          have 8 bits and threads 4 positions. Nearly all of it in the second-level cache (the pairs of P = 2^19 are 4 MB)
 //
 // How many positions a ragged pattern has is known on the device alone: blocks are launched for its capacity, and those
 // beyond leave. A position's row is not carried but found again from its slot, by division or in the starts. feature_starts

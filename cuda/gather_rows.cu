@@ -1,7 +1,6 @@
 // gather_rows: out[i] = source[index[i]]; source [R, D] of any dtype, index [M], out [M, D].
 // Bytes: M·D·element read (rows that come twice from L2) and as many written; no flops. Rows move as the widest unit that both
-// views are multiples of; all threads of a row read its one index, a broadcast within a
-// warp. A wrong index leaves a row of zeros.
+// views are multiples of; all threads of a row read its one index, a broadcast within a warp. A wrong index leaves a row of zeros.
 #include "device/fault.h"
 #include "device/rows.h"
 #include "ops.h"

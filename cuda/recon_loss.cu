@@ -2,7 +2,7 @@
 // Sums over a batch are in double, in the CPU's order: tiles of 256 rows × 256 columns, in a tile column by column, tiles in
 // order. Squares of f32 are exact in double, and a variance about the mean keeps its digits.
 //
-//   y, y_hat [N, O] ─► means: sums of y over chunks of rows    [N/256, O]
+//   y, y_hat [N, O] ─► means: sums of y over chunks of rows    [N/256, O], added up to means
 //                   ─► tiles: Σ e² and Σ (y − ȳ)² of each      [tiles] × 2
 //                   ─► loss:  totals in order, stats, ok, and the factor of dy
 //                   ─► dy
@@ -29,7 +29,7 @@ struct Loss {
   const float *y, *y_hat;
   uint64_t y_stride, y_hat_stride, rows, columns;
   const float* variance;   // null: it is measured here
-  double* sums;            // [N/256][O]
+  double* sums;            // [N/256][O], then the means in its first row
   Totals* totals;          // [N/256][O/256]
   float* factor;           // of dy
   uint32_t kind;
@@ -51,11 +51,14 @@ __global__ void __launch_bounds__(kStrip) recon_loss_means_kernel(const __grid_c
   }
 }
 
-__device__ double mean_of(const Loss& a, uint64_t c) {
-  double sum = 0;
-  in_order<kAhead>(static_cast<unsigned>(chunks_of(a.rows)), [&](unsigned i) { return a.sums[i * a.columns + c]; },
-                   [&](double x, unsigned) { sum += x; });
-  return sum / static_cast<double>(a.rows);
+// The first row of sums becomes the means: once, as every tile of a column would add up the same N/256 numbers.
+__global__ void __launch_bounds__(kStrip) recon_loss_mean_kernel(const __grid_constant__ Loss a) {
+  for (uint64_t c = uint64_t{blockIdx.x} * kStrip + threadIdx.x; c < a.columns; c += uint64_t{gridDim.x} * kStrip) {
+    double sum = 0;
+    in_order<kAhead>(static_cast<unsigned>(chunks_of(a.rows)), [&](unsigned i) { return a.sums[i * a.columns + c]; },
+                     [&](double x, unsigned) { sum += x; });
+    a.sums[c] = sum / static_cast<double>(a.rows);
+  }
 }
 
 __global__ void __launch_bounds__(kTile) recon_loss_tiles_kernel(const __grid_constant__ Loss a) {
@@ -65,7 +68,7 @@ __global__ void __launch_bounds__(kTile) recon_loss_tiles_kernel(const __grid_co
     const uint64_t chunk = item / a.across(), first = item % a.across() * kTile, c = first + threadIdx.x;
     Totals own = {0, 0};
     if (c < a.columns) {
-      const double mean = a.variance ? 0 : mean_of(a, c);
+      const double mean = a.variance ? 0 : a.sums[c];
       const float *y = a.y + chunk * kTile * a.y_stride + c, *y_hat = a.y_hat + chunk * kTile * a.y_hat_stride + c;
       in_order<kAhead>(chunk_size(chunk, a.rows), [&](unsigned r) { return Both{y[r * a.y_stride], y_hat[r * a.y_hat_stride]}; },
         [&](const Both& x, unsigned) {
@@ -164,6 +167,7 @@ tw_status recon_loss(tw_context* context, const tw_recon_loss_args& a) {
   cudaError_t error = cudaSuccess;
   if (tiles && !loss.variance) {
     error = launch(recon_loss_means_kernel, grid_of(chunks * blocks_of(columns, kStrip)), kStrip, 0, stream(context), loss);
+    if (error == cudaSuccess) error = launch(recon_loss_mean_kernel, grid_of(columns, kStrip), kStrip, 0, stream(context), loss);
   }
   if (tiles && error == cudaSuccess) error = launch(recon_loss_tiles_kernel, grid_of(tiles), kTile, 0, stream(context), loss);
   if (error == cudaSuccess) error = launch(recon_loss_total_kernel, 1, 64, 0, stream(context), loss, f32(a.stats), u32(a.ok));

@@ -4,7 +4,7 @@
 // Flops 2·N·K·O. Bytes: N·K·O·element through the cache, which is the bound (N = 8192, K = 32, O = 768 in f32: 805 MB), and from
 // memory weight once and out once: N·K >> F, so each row of weight is wanted N·K/F times (11 at F = 24576), but weight (75 MB)
 // is larger than the cache. Therefore blocks are numbered strip by strip: all rows of codes pass over 128 columns of weight
-// (F·128·4 = 12.6 MB, in cache after the first use) before the next strip begins.
+// (F·128·4 = 12.6 MB, in cache after the first use; 67 MB at F = 131072 are not, and memory is the bound again) before the next.
 // A warp owns one row of codes in one strip: a lane has 4 columns, reads its 16 bytes of 8 rows of weight before it uses the
 // first, and adds them in stored order. Indices and z come by one coalesced load for 32 positions and are passed around in
 // shared memory; a wrong index is left out of the list.

@@ -219,7 +219,7 @@ EncodeTask task_of(const tw_sparse_encode_args& a) {
 
 tw_status sparse_encode(tw_context* context, const tw_sparse_encode_args& a) {
   if (const tw_status status = checked(context, a)) return status;
-  const EncodeCall call{a, context, task_of(a)};
+  const EncodeCall call{a, context, task_of(a), a.screen != TW_SCREEN_NONE && has_warpgroups(context)};
   const EncodeTask& task = call.task;
   const bool work_here = task.rows && (task.positive || task.k);
   const bool screened = work_here && a.screen != TW_SCREEN_NONE && worth_screening(call);

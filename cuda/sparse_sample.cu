@@ -1,8 +1,10 @@
 // sparse_sample: s = dot(g[n], weight[f]) + penalty·norms[f] at the positions where gate != 0, 0 at the others.
 //   codes: N rows of K positions, or ragged; g [N, O] f32; weight [F, O] float; gate, out planes; norms [F]
 // penalty_sum = penalty · Σ gate·norms[f], rows as row sums in stored order, then a row sum over rows.
-// Flops 2·N·K·O. Bytes: N·K·O·element of weight through the cache, which is the bound (N = 8192, K = 32, O = 768 in f32: 805 MB;
-// a full product would be 2·N·F·O flops: 768 times as many at F = 24576), and g once from memory.
+// Flops 2·N·K·O (a full product would be 2·N·F·O: 768 times as many at F = 24576, K = 32). Bytes: N·K·O·element of weight through
+// the second cache (N = 8192, K = 32, O = 768 in f32: 805 MB) and g once from memory. Rows of weight come at random, so what of
+// F·O·element the cache does not hold is read from memory again and again: half of the 75 MB on an H100, more of a wider weight.
+// That is the predicted bound wherever the weight outgrows the cache; sparse_decode's strips have no counterpart, a dot is whole.
 // A warp takes 32 neighbouring positions, whatever rows they lie in (a few rows with 100 000 positions each fill the machine as
 // well as many short ones), keeps those that are wanted, and gives each to a group of four lanes: 16 columns are one 16-byte load a lane,
 // and the sixteen partial sums of the canonical dot stand in the group's registers (device/dot.h). Four steps are loaded

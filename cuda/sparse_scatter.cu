@@ -3,7 +3,8 @@
 //
 //   plane over P positions, dense [N, D], w, m, v [F, D] ─► G [F, D], b [F]   or   w, m, v, bias, norms and the shadow moved
 //   bytes: ADAM moves w, m and v once: 24·F·D from and to memory. Every position reads a row of dense: 4·P·D, which come from
-//          the second-level cache while a strip of dense fits it (N·1024·4 bytes: 33 MB at N = 8192)
+//          the second-level cache while what a pass reads of dense fits it: a strip (at most N·1024·4 bytes, 34 MB at N = 8192),
+//          or all N·D·4 where the row is needed whole
 //   flops: 2·P·D, and about 60 instructions an element of w for the step: both hide behind the bytes
 //
 // One block owns a feature, so a sum has one order, whatever the grid. Where nothing is summed over the row (no norm, projection

@@ -31,7 +31,7 @@ template <class Args, tw_status (*Op)(tw_context*, const Args&)> tw_status entry
 
 constexpr int kLeastMajor = 8;   // mma.sync of bf16 and cp.async begin with sm_80
 
-// The code of this library that such a chip runs: CMakeLists.txt lists what is built.
+// The code of this library that such a chip runs: cuda.cmake lists what is built.
 const char* code_of(const cudaDeviceProp& p) {
   switch (p.major) {
     case 8: return "sm_80";
@@ -42,7 +42,7 @@ const char* code_of(const cudaDeviceProp& p) {
   }
 }
 
-// Why there is no device at all, with what most likely mends it.
+// Why there is no device, or why one does not open, with what most likely mends it.
 void explain(cudaError_t error, char* why, uint32_t why_bytes) {
   int driver = 0, runtime = 0;
   cudaDriverGetVersion(&driver);
@@ -57,6 +57,7 @@ void explain(cudaError_t error, char* why, uint32_t why_bytes) {
     case cudaErrorSystemNotReady: cause = "the system is not ready: is the fabric manager running?"; break;
     case cudaErrorSystemDriverMismatch: cause = "the driver's library and its kernel module differ: a reboot is due after the update"; break;
     case cudaErrorCompatNotSupportedOnDevice: cause = "the forward-compatibility package serves data-centre GPUs alone"; break;
+    case cudaErrorMemoryAllocation: cause = "the device has no memory left: other processes hold it"; break;
     case cudaErrorDevicesUnavailable: cause = "all GPUs are busy or in exclusive use"; break;
     default: cause = "after a suspend or a driver update, reloading nvidia_uvm or a reboot may help"; break;
   }
@@ -77,7 +78,11 @@ uint32_t devices(tw_device* out, uint32_t room, char* why, uint32_t why_bytes) {
   uint32_t usable = 0;
   for (int i = 0; i < count; i++) {
     cudaDeviceProp properties{};
-    if (cudaGetDeviceProperties(&properties, i) != cudaSuccess || properties.major < kLeastMajor) {
+    if (const cudaError_t error = cudaGetDeviceProperties(&properties, i)) {
+      explain(error, why, why_bytes);
+      break;
+    }
+    if (properties.major < kLeastMajor) {
       std::snprintf(why, why_bytes, "%s has compute capability %d.%d: 8.0 or newer is needed", properties.name, properties.major, properties.minor);
       break;   // devices are named by their index, so none after it is listed either: CUDA_VISIBLE_DEVICES can hide it
     }
@@ -96,14 +101,21 @@ uint32_t devices(tw_device* out, uint32_t room, char* why, uint32_t why_bytes) {
 
 const volatile int32_t kNeverStop = 0;
 
-tw_status open(uint32_t device, uint64_t limit_bytes, const volatile int32_t* stop, tw_context** out) {
+tw_status open(uint32_t device, uint64_t limit_bytes, const volatile int32_t* stop, tw_context** out, char* why, uint32_t why_bytes) {
   *out = nullptr;
+  if (why_bytes) why[0] = '\0';
   tw_context* context = new (std::nothrow) tw_context;
   if (!context) return TW_MEMORY;
   context->stop = stop ? stop : &kNeverStop;
-  const tw_status status = context->begin(device, limit_bytes);
-  if (status == TW_OK) *out = context; else delete context;
-  return status;
+  const cudaError_t error = context->begin(device, limit_bytes);
+  if (error == cudaSuccess) {
+    *out = context;
+    return TW_OK;
+  }
+  delete context;
+  cudaGetLastError();
+  explain(error, why, why_bytes);
+  return error == cudaErrorMemoryAllocation ? TW_MEMORY : TW_DEVICE_MISSING;
 }
 
 void close(tw_context* context) { delete context; }

@@ -324,7 +324,8 @@ typedef struct tw_memory {
 enum { TW_TO_DEVICE = 0, TW_FROM_DEVICE = 1, TW_ON_DEVICE = 2 };
 
 /* devices: how many there are; fills up to `room` of them; `why` says in words why there are none or fewer.
- * open: limit_bytes 0 is no limit; *stop, polled between tiles, ends work early when it becomes non-zero.
+ * open: limit_bytes 0 is no limit; *stop, polled between tiles, ends work early when it becomes non-zero; `why`: words for a
+ * device that does not open.
  * alloc and free may be called from any thread. Memory is aligned to 64 bytes and not cleared.
  * copy: the host's side may be used again when it returns. wait: all that was enqueued has run; where ops failed after
  * their entries had returned, the status of the first one, and in *late_call which it was: calls of ops on this context are
@@ -332,7 +333,7 @@ enum { TW_TO_DEVICE = 0, TW_FROM_DEVICE = 1, TW_ON_DEVICE = 2 };
 typedef struct tw_op_table {
   uint32_t abi_version, struct_size;
   uint32_t (*devices)(tw_device* out, uint32_t room, char* why, uint32_t why_bytes);
-  tw_status (*open)(uint32_t device, uint64_t limit_bytes, const volatile int32_t* stop, tw_context** out);
+  tw_status (*open)(uint32_t device, uint64_t limit_bytes, const volatile int32_t* stop, tw_context** out, char* why, uint32_t why_bytes);
   void (*close)(tw_context*);
   const char* (*last_error)(tw_context*);   /* of the last entry that failed; until the next call */
   tw_status (*alloc)(tw_context*, uint64_t bytes, void** out);

@@ -58,11 +58,15 @@ export function missing(name) {
 
 /** Builds a variant where it is stale. A failure shows the output and ends the process with 1. */
 export async function build(name) {
+  const release = await lock(`.ready.lock.${name}`)
+  try { await make(name) } finally { release() }
+}
+
+async function make(name) {
   const { options, sources } = VARIANTS[name]
   const headers = walk('src').filter(path => dirname(path) === 'src')
   const inputs = [...headers, ...sources.flatMap(walk)].filter(path => !/\.(ts|md)$/.test(path))
   const key = digest([compiler(), options.CUDA ? JSON.stringify(nvcc()) : '', digestFiles(['CMakeLists.txt', 'sources.json', ...inputs])])
-  await lock(`.ready.lock.${name}`)
   const ready = join(folder(name), '.ready')
   if (read(ready) === key && existsSync(product(name))) return
   // A folder that plain cmake has made keeps its generator.

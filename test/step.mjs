@@ -39,18 +39,19 @@ export async function step(what, command, args, env = {}) {
   }
 }
 
-/** One at a time in a checkout: the lock file holds the process id, a dead owner's lock is taken over. */
+/** One at a time in a checkout: the lock file holds the process id, a dead owner's lock is taken over. Returns what gives it back. */
 export async function lock(file) {
   const mine = `${file}.${process.pid}`
   const alive = pid => { try { process.kill(pid, 0); return true } catch (error) { return error.code === 'EPERM' } }
-  writeFileSync(mine, String(process.pid))
-  process.on('exit', () => {
+  const release = () => {
     rmSync(mine, { force: true })
     if (read(file) === String(process.pid)) rmSync(file, { force: true })
-  })
+  }
+  writeFileSync(mine, String(process.pid))
+  process.on('exit', release)
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130))
   for (let waited = false; ;) {
-    try { return linkSync(mine, file) } catch (error) { if (error.code !== 'EEXIST') throw error }
+    try { linkSync(mine, file); return release } catch (error) { if (error.code !== 'EEXIST') throw error }
     const owner = Number(read(file))
     if (owner && !alive(owner)) {
       // Renamed before it is judged: of several that wait, one gets it, and a lock made meanwhile goes back.

@@ -90,9 +90,9 @@ const encode: readonly Launch[] = [
     work: (shape, mode) => ({ cache: 2 * ENTRY * pairs(shape, mode), launches: chunks(shape, mode) }) },
   { op: 'encode', kernel: 'encode_lost_kernel', modes: SCREENS, from: 'encode::kSelectThreads', threads: () => constant('encode::kSelectThreads'),
     work: (shape, mode) => ({ cache: 4 * shape.N, launches: chunks(shape, mode) }) },
-  { op: 'encode', kernel: 'encode_plain_kernel<false, 4>', modes: ALL, from: 'encode::kThreads, kStages of 96 rows of kColumns',
+  { op: 'encode', kernel: 'encode_plain_kernel<false, 4>', modes: ALL, from: 'encode::kThreads, kStages of 96 rows of kColumns and 16',
     threads: () => constant('encode::kThreads'),
-    dynamicBytes: () => constant('encode::kStages') * (TILE_ROWS + TILE_FEATURES) * constant('encode::kColumns') * 4,
+    dynamicBytes: () => constant('encode::kStages') * (TILE_ROWS + TILE_FEATURES) * (constant('encode::kColumns') + 16) * 4,   // kPitch
     // Under a screen it finds no row: it has been launched, and that is all.
     work: (shape, mode) => mode !== 'none' ? { launches: chunks(shape, mode) } : {
       operations: 2 * shape.N * shape.F * shape.D, cache: shape.N * shape.F * shape.D * 4 * (1 / TILE_ROWS + 1 / TILE_FEATURES),
@@ -150,8 +150,10 @@ const step: readonly Launch[] = [
     } },
   { op: 'loss', kernel: 'recon_loss_means_kernel', modes: ALL, from: 'recon_loss::kStrip', threads: () => constant('recon_loss::kStrip'),
     work: shape => ({ memory: rows(shape), chain: 256 * 8 + 8 * 1200 }) },                 // additions, and 8 times 32 loads from memory
+  { op: 'loss', kernel: 'recon_loss_mean_kernel', modes: ALL, from: 'recon_loss::kStrip', threads: () => constant('recon_loss::kStrip'),
+    work: ({ N, D }) => ({ cache: 8 * D * Math.ceil(N / 256), chain: Math.ceil(N / 256) * 8 + Math.ceil(N / 256 / 8) * 600 }) },
   { op: 'loss', kernel: 'recon_loss_tiles_kernel', modes: ALL, from: 'recon_loss::kTile', threads: () => constant('recon_loss::kTile'),
-    work: shape => ({ memory: 2 * rows(shape), cache: 2 * rows(shape) + 8 * shape.N * shape.D / 256, chain: 256 * 16 + 16 * 1200 + 256 * 8 }) },
+    work: shape => ({ memory: 2 * rows(shape), cache: 2 * rows(shape), chain: 256 * 16 + 16 * 1200 + 256 * 8 }) },
   { op: 'loss', kernel: 'recon_loss_total_kernel', modes: ALL, from: '64 threads', threads: () => 64,
     work: ({ N, D }) => { const tiles = Math.ceil(N / 256) * Math.ceil(D / 256); return { chain: tiles * 8 + tiles / 16 * 600 } } },
   { op: 'loss', kernel: 'recon_loss_gradient_kernel<4>', modes: ALL, from: 'Walk::kThreads of device/rows.h', threads: () => WALK,

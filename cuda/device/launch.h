@@ -1,6 +1,7 @@
 // The seam between nvcc and the host's compiler: how a kernel is launched and how it names shared memory. Kernels keep to
 // what stands here and in the other files of this folder; these are the only ones that know which compiler reads them.
 //   launch(kernel, grid, block, shared_bytes, stream, args...)   arguments are converted to the kernel's own types
+//   most_threads(kernel)                                          of a block, in the code that the current device runs
 //   SHARED(float, tile, [16][17]);                                a shared array
 //   DYNAMIC_SHARED(float, tile);                                  the block's shared_bytes, aligned to 1024 bytes
 //   barrier_sync(id, threads)                                     a barrier of `threads` threads; id 0 is __syncthreads
@@ -20,7 +21,7 @@
 
 namespace transweld {
 
-// Names the class of bits: the host's own double-precision functions are not a GPU's.
+// Names the class of bits: what the host does for a tensor core has not a tensor core's roundings.
 #ifdef TRANSWELD_CUDA_ON_HOST
 constexpr const char* kPlatform = "cuda-host";
 #else
@@ -39,8 +40,23 @@ cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_by
     const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
     if (error != cudaSuccess) return error;
   }
-  kernel<<<grid, block, shared_bytes, stream>>>(static_cast<P>(args)...);
-  return cudaGetLastError();
+  // Its own result, where <<< >>> would leave one to be asked for: the last error may be that of a call before it.
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = stream;
+  return cudaLaunchKernelEx(&config, kernel, static_cast<P>(args)...);
+#endif
+}
+
+// Threads a block that the code of `kernel` which this device runs was compiled for.
+template <class... P> unsigned most_threads([[maybe_unused]] void (*kernel)(P...)) {
+#ifdef TRANSWELD_CUDA_ON_HOST
+  return 1024;
+#else
+  cudaFuncAttributes attributes{};
+  return cudaFuncGetAttributes(&attributes, kernel) == cudaSuccess ? static_cast<unsigned>(attributes.maxThreadsPerBlock) : 0;
 #endif
 }
 

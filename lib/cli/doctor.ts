@@ -50,6 +50,7 @@ function words(report: Examined): string {
     ...report.notes.map((note): [string, string] => ['note', note]),
     ...report.devices.map((one): [string, string] => ['device', `${one.device}: ${one.name}, ${one.code}, bits ${one.bits}, ${gigabytes(one.memoryBytes)}`]),
     ...cuda.refused.map((one): [string, string] => ['CUDA tried', one.reason.includes(one.path) ? one.reason : `${one.path}: ${one.reason}`]),
+    ...(cuda.library ? [['CUDA library', cuda.library] satisfies [string, string]] : []),
     ['CUDA driver', cuda.driver || 'none found'],
     ...cuda.advice.map((line): [string, string] => ['', line]),
     ...Object.entries(report.environment).map(([name, value]): [string, string] => ['environment', `${name}=${value}`]),

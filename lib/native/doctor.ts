@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { type DeviceInfo, type DeviceReport, type Refusal, chooseDevice, devices } from './backend.ts'
-import { addonPath, libc, native, root } from './load.ts'
+import { addonPath, cudaPaths, libc, native, root } from './load.ts'
 
 /** An environment variable that changes what happens. */
 const VARIABLES = ['TRANSWELD_DEVICE', 'TRANSWELD_CUDA_LIBRARY', 'TRANSWELD_CUDA_HOST_LIBRARY', 'TRANSWELD_THREADS', 'TRANSWELD_ISA', 'TRANSWELD_ADDON', 'CUDA_VISIBLE_DEVICES',
@@ -17,7 +17,8 @@ export interface DoctorReport {
   readonly cpu: { readonly model: string, readonly cores: number, readonly threads: string, readonly features: readonly string[] }
   /** The addon and why that one, or the error of loading it. */
   readonly addon: { readonly path: string, readonly why: string } | { readonly error: string }
-  readonly cuda: { readonly refused: readonly Refusal[], readonly driver: string, readonly advice: readonly string[] }
+  /** library: the one that was opened, whether it shows a device or not; empty where there is none. */
+  readonly cuda: { readonly library: string, readonly refused: readonly Refusal[], readonly driver: string, readonly advice: readonly string[] }
   readonly devices: readonly DeviceInfo[]
   /** What the backends say about their choice. */
   readonly notes: readonly string[]
@@ -36,6 +37,7 @@ export function examine(): DoctorReport {
   const report = works ? devices() : { devices: [], refused: [], notes: [] }
   const used = works ? attempt(() => ({ device: chooseDevice().device })) : { error: 'the addon could not be loaded' }
   const driver = driverVersion()
+  const library = works ? cudaPaths().find(path => !report.refused.some(one => one.path === path)) ?? '' : ''
   return {
     version: (JSON.parse(readFileSync(join(root(), 'package.json'), 'utf8')) as { version: string }).version,
     node: { version: process.version, napi: process.versions.napi ?? '', platform: process.platform, arch: process.arch, libc: libc() },
@@ -44,7 +46,7 @@ export function examine(): DoctorReport {
       model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism(),
       threads: process.env.TRANSWELD_THREADS || String(availableParallelism()), features: works ? native().cpuFeatures() : [],
     },
-    addon, cuda: { refused: report.refused, driver, advice: advice(report, driver) },
+    addon, cuda: { library, refused: report.refused, driver, advice: advice(report, driver) },
     devices: report.devices, notes: report.notes, used,
     environment: Object.fromEntries(VARIABLES.flatMap(name => process.env[name] === undefined ? [] : [[name, process.env[name]!]])),
     prebuilds: folders(join(root(), 'prebuilds')),
@@ -72,10 +74,14 @@ function advice({ refused, devices, notes }: DeviceReport, driver: string): stri
   const words: string[] = []
   const present = refused.filter(({ path }) => existsSync(path))
   const loads = notes.some(note => note.startsWith('cuda: '))
-  if (present.length === 0 && !loads) words.push('No CUDA library is here: everything runs on the CPU. If you have one, name it in TRANSWELD_CUDA_LIBRARY.')
+  const forced = process.env.TRANSWELD_CUDA_LIBRARY
+  if (present.length === 0 && !loads) {
+    words.push(forced ? `TRANSWELD_CUDA_LIBRARY names ${forced}, which is not there: correct it, or unset it to look in the usual places.`
+      : 'No CUDA library is here: everything runs on the CPU. If you have one, name it in TRANSWELD_CUDA_LIBRARY.')
+  }
   for (const { path, reason } of present) {
     words.push(/contract/.test(reason) ? `${path} belongs to another version of transweld: install or build both from one version.`
-      : /undefined symbol/.test(reason) ? `${path} is a library, but not one of transweld's.`
+      : /undefined symbol/.test(reason) ? `${path} is a library, but not one of transweld's: name transweld_cuda.so itself.`
       : `${path} is there but does not load: it is damaged, or built for another system. The loader's words above say which.`)
   }
   if (!driver && process.platform === 'linux') words.push('No NVIDIA driver is loaded (or the container was started without access to the GPU).')

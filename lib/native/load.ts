@@ -1,7 +1,7 @@
 // The only importer of the addon: where it lies, loading it once, and words for every way in which that fails.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Native } from './abi.ts'
 import { TransweldError } from './error.ts'
 
@@ -38,14 +38,14 @@ export function libc(): string {
 /** Where a CUDA library is looked for, in order; TRANSWELD_CUDA_LIBRARY is looked for alone. */
 export function cudaPaths(): string[] {
   const forced = process.env.TRANSWELD_CUDA_LIBRARY
-  if (forced) return [forced]
+  if (forced) return [resolve(forced)]                          // a bare name would go to the loader's own search path
   return [join(dirname(addonPath().path), 'transweld_cuda.so'), join(root(), 'build-cuda/Release/transweld_cuda.so')]
 }
 
 /** The library that runs the CUDA kernels without a GPU, for tests: only where a checkout has built it, or TRANSWELD_CUDA_HOST_LIBRARY names it. */
 export function cudaHostPath(): string | undefined {
   const forced = process.env.TRANSWELD_CUDA_HOST_LIBRARY
-  if (forced !== undefined) return forced || undefined
+  if (forced !== undefined) return forced ? resolve(forced) : undefined
   const built = join(root(), 'build-cuda-host/Release/transweld_cuda_host.so')
   return existsSync(built) ? built : undefined
 }

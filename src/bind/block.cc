@@ -10,9 +10,10 @@ static std::string text(uint64_t value) { return std::to_string(value); }
 
 Engine::Engine(const tw_op_table* table, uint32_t device, uint64_t limit_bytes, bool is_deferred)
     : table(table), late(is_deferred ? std::make_unique<LateCalls>() : nullptr) {
-  tw_status status = table->open(device, limit_bytes, &stop, &context);
+  char why[512] = "";
+  tw_status status = table->open(device, limit_bytes, &stop, &context, why, sizeof why);
   if (status == TW_OK) return;
-  raise(status, "device " + text(device) + " could not be opened");
+  raise(status, "device " + text(device) + " could not be opened" + (*why ? std::string(": ") + why : ""));
 }
 
 Engine::~Engine() { table->close(context); }

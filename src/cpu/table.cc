@@ -50,11 +50,12 @@ uint32_t devices(tw_device* out, uint32_t room, char* why, uint32_t why_bytes) {
 
 const volatile int32_t kNeverStop = 0;
 
-tw_status open(uint32_t device, uint64_t limit_bytes, const volatile int32_t* stop, tw_context** out) {
+tw_status open(uint32_t device, uint64_t limit_bytes, const volatile int32_t* stop, tw_context** out, char* why, uint32_t why_bytes) {
   *out = nullptr;
-  char why[256];
-  const unsigned count = thread_choice(why, sizeof why);
-  if (device != 0 || !isa_choice().name || !count) return TW_DEVICE_MISSING;
+  std::snprintf(why, why_bytes, "%s", isa_choice().why);
+  if (device != 0 || !isa_choice().name) return TW_DEVICE_MISSING;
+  const unsigned count = thread_choice(why, why_bytes);
+  if (!count) return TW_DEVICE_MISSING;
   tw_context* context = new (std::nothrow) tw_context;
   if (!context) return TW_MEMORY;
   context->threads = count;

@@ -59,16 +59,20 @@ std::string Report::json() const {
 }
 
 int bench(const Options& options) {
+  const auto is_asked = [&](const Shape& shape) { return std::string(shape.name).find(options.shape) != std::string::npos; };
+  if (std::none_of(std::begin(kShapes), std::end(kShapes), is_asked)) {
+    std::string names;
+    for (const Shape& shape : kShapes) names += std::string(names.empty() ? "" : ", ") + shape.name;
+    throw std::runtime_error("expected a part of " + names + " for --shape but received " + options.shape);
+  }
   Opened opened(options.library, options.device);
   const bool is_emulation = std::strncmp(opened.info.bits, "cuda-host", 9) == 0, is_cuda = std::strncmp(opened.info.bits, "cuda", 4) == 0;
   const Floors floors = measure_floors(opened, is_emulation, options.rate);
   std::printf("%s, %s: fastest product %.3f TFLOP/s%s, copies %.1f GB/s\n", opened.info.name, opened.info.code, floors.rate / 1e9,
               options.rate > 0 ? " (given)" : "", floors.bandwidth(1e12) / 1e6);
   Report report(opened, floors);
-  size_t seen = 0;
   for (const Shape& shape : kShapes) {
-    if (std::string(shape.name).find(options.shape) == std::string::npos) continue;
-    seen++;
+    if (!is_asked(shape)) continue;
     std::printf("\n%s\n", words(shape).c_str());
     const bool is_refused = is_emulation && shape.N > kMostOfEmulation, is_left_out = !is_cuda && options.shape.empty() && shape.N > kMostOfCpu;
     if (is_refused) std::printf("  refused: the emulation of a GPU would take hours\n");
@@ -79,7 +83,6 @@ int bench(const Options& options) {
       if (options.only.empty()) bench_steps(report, shape);
     }
   }
-  if (!seen) throw std::runtime_error("no shape is called " + options.shape);
   if (!options.json.empty() && !(std::ofstream(options.json) << report.json())) throw std::runtime_error(options.json + " cannot be written");
   return report.has_failed ? 1 : 0;
 }

@@ -19,10 +19,13 @@ Opened::Opened(const std::string& library, uint32_t device) {
   if (!backend.table) throw std::runtime_error(backend.reason);
   table = backend.table;
   const Listing listing = list_devices(*table);
-  if (device >= listing.devices.size())
-    throw std::runtime_error(text("expected device %u but there are %zu: %s", device, listing.devices.size(), listing.why.c_str()));
+  if (device >= listing.devices.size()) {
+    const std::string why = listing.why.empty() ? "" : ": " + listing.why;
+    throw std::runtime_error(text("expected device %u but there are %zu", device, listing.devices.size()) + why);
+  }
   info = listing.devices[device];
-  if (table->open(device, 0, nullptr, &context) != TW_OK) throw std::runtime_error(text("%s does not open", info.name));
+  char why[512] = "";
+  if (table->open(device, 0, nullptr, &context, why, sizeof why) != TW_OK) throw std::runtime_error(text("%s does not open: %s", info.name, why));
 }
 
 void Opened::wait() {

@@ -2,6 +2,7 @@
 //
 // The CPU's pool of threads is made once in a process, so each number of threads is a child of its own; a child that dies
 // is a failure. A library's device runs in this very process, where a debugger or compute-sanitizer sees it.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -89,6 +90,8 @@ Sums replay_in_child(const Options& options, const Cases& cases, const std::stri
 
 int run(int count, char** words) {
   const Options options = read_options(count, words);
+  if (std::none_of(kRows, kRows + kRowCount, [&](const Row& row) { return std::string(row.name).find(options.only) != std::string::npos; }))
+    throw std::runtime_error("expected a part of an op's name for --only but received " + options.only);
   if (options.bench) return bench(options);
   const Cases cases = read_cases(options.cases);
   Sums all;
