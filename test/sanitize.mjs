@@ -13,7 +13,7 @@ import { build, missing, product } from './cmake.mjs'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 process.chdir(root)
 const CASES = 'build/cases.bin'
-const EMULATED = 'cuda-host:0'
+const EMULATED = 'cuda-host:0', OLDER = 'cuda-host:1'   // of sm_90a and of sm_80: the encoder has kernels of its own for each
 const compiler = process.env.CXX ?? 'g++'
 const asan = spawnSync(compiler, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).stdout?.trim() ?? ''
 
@@ -33,9 +33,13 @@ const PASSES = [
   { name: 'LSan over ops', needs: ['asan'], node: ops(), env: { ...UNDER_ASAN, ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0' } },
   { name: 'ASan and UBSan over ops on cuda-host', needs: ['asan', 'cuda-host-asan'], node: ops(),
     env: { ...UNDER_ASAN, TEST_DEVICES: EMULATED, TRANSWELD_CUDA_HOST_LIBRARY: join(root, product('cuda-host-asan')) } },
+  { name: 'ASan and UBSan over the encoder of sm_80', needs: ['asan', 'cuda-host-asan'], node: ['test/run.mjs', 'ops/sparse_encode', 'ops/devices'],
+    env: { ...UNDER_ASAN, TEST_DEVICES: OLDER, TRANSWELD_CUDA_HOST_LIBRARY: join(root, product('cuda-host-asan')) } },
   { name: 'TSan over the CPU backend', needs: ['native-tsan'], program: [product('native-tsan'), '--threads', '2,3', CASES], env: UNDER_TSAN },
   { name: 'TSan over the kernels on cuda-host', needs: ['native-tsan', 'cuda-host-tsan'],
     program: [product('native-tsan'), '--library', product('cuda-host-tsan'), CASES], env: UNDER_TSAN },
+  { name: 'TSan over the encoder of sm_80', needs: ['native-tsan', 'cuda-host-tsan'],
+    program: [product('native-tsan'), '--library', product('cuda-host-tsan'), '--device', '1', '--only', 'sparse_encode', CASES], env: UNDER_TSAN },
 ]
 
 /** Streams a command's output and returns it with its exit code. */
