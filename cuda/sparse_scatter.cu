@@ -124,9 +124,7 @@ Check& check_adam(Check& check, const tw_sparse_scatter_args& a, uint64_t featur
   check.optional("bias", a.bias, vector).optional("norms", a.norms, vector);
   if (has(a.bias)) check.view("bias_m", a.bias_m, vector).view("bias_v", a.bias_v, vector);
   if (a.screen == TW_SCREEN_NONE) return check;
-  check.view("shadow", a.shadow, {TW_I8, 1, screen_bytes(a.screen, features, columns)});
-  const uint64_t odd = reinterpret_cast<uintptr_t>(a.shadow.data) % kChunkBytes;
-  return check.that(odd == 0, "an address that is a multiple of 16", "shadow", odd);
+  return read_shadow(check, a.shadow, screen_bytes(a.screen, features, columns));
 }
 
 Term term_of(const tw_term& t) {
