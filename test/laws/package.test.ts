@@ -12,6 +12,7 @@ interface Manifest {
   readonly files: readonly string[]
   readonly scripts: Record<string, string>
   readonly dependencies: Record<string, string>
+  readonly optionalDependencies: Record<string, string>
 }
 const manifest = JSON.parse(read('package.json')) as Manifest
 const sources = JSON.parse(read('sources.json')) as Record<'addon' | 'cpu' | 'isa' | 'cuda', string[]>
@@ -23,9 +24,11 @@ test('no install script, written or implied', () => {
   assert.not(manifest.files.some(entry => /gyp|^test|^\.$/.test(entry)))
 })
 
-test('three packages at run time, tokenizers pinned', () => {
-  assert.equal(Object.keys(manifest.dependencies).sort(), ['@huggingface/tokenizers', 'commander', 'node-gyp-build'])
-  assert.match(manifest.dependencies['@huggingface/tokenizers'] ?? '', /^\d+\.\d+\.\d+$/)
+test('four packages at run time, those of Hugging Face pinned; the hub is optional', () => {
+  assert.equal(Object.keys(manifest.dependencies).sort(), ['@huggingface/jinja', '@huggingface/tokenizers', 'commander', 'node-gyp-build'])
+  assert.equal(Object.keys(manifest.optionalDependencies), ['@huggingface/hub'])
+  const pinned = { ...manifest.dependencies, ...manifest.optionalDependencies }
+  for (const name of Object.keys(pinned).filter(one => one.startsWith('@huggingface/'))) assert.match(pinned[name]!, /^\d+\.\d+\.\d+$/, name)
 })
 
 test('import and require both find the entry', () => {
