@@ -22,15 +22,22 @@ export function toByteLevel(text: string): string {
   return result
 }
 
-/** The bytes of a byte-level token. A character outside the alphabet stands for its own UTF-8 bytes. */
+/** The bytes of a byte-level token. A token with a character outside the alphabet stands for its own UTF-8 bytes. */
 export function byteLevelBytes(token: string): number[] {
   const bytes: number[] = []
   for (const character of token) {
     const byte = BYTES.get(character)
-    if (byte === undefined) bytes.push(...encoder.encode(character))
-    else bytes.push(byte)
+    if (byte === undefined) return [...encoder.encode(token)]
+    bytes.push(byte)
   }
   return bytes
+}
+
+/** The text of byte-level tokens; bytes that are no valid UTF-8 become U+FFFD. */
+export function byteLevelText(tokens: readonly string[]): string {
+  const bytes: number[] = []
+  for (const token of tokens) for (const byte of byteLevelBytes(token)) bytes.push(byte)
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes))
 }
 
 /** Bytes as text for people: what is not valid UTF-8 (a token may hold half a character) is shown as <0xNN>. */

@@ -42,12 +42,13 @@ export class DocumentEncoder {
     this.#held += text
     if (this.#held.length < this.#enough) return
     if (this.#held.length > MOST_HELD) {
-      throw new TransweldError('ERR_UNSUPPORTED', `a document holds more than ${MOST_HELD} characters without a place where this tokenizer lets it be cut. Separate documents with <|endoftext|>`)
+      throw new TransweldError('ERR_UNSUPPORTED', `a document holds more than ${MOST_HELD} characters without a place \
+where this tokenizer lets it be cut. Separate documents with <|endoftext|>`)
     }
     if (this.#blank && !/\S/.test(this.#held)) this.#enough = 2 * this.#held.length
     else {
       this.#blank = false
-      const done = this.#tokenizer.plan?.canStream === true ? this.#encodeStart() : 0
+      const done = this.#tokenizer.stream === undefined ? 0 : this.#encodeStart()
       this.#held = this.#held.slice(done)
       this.#enough = Math.max(this.#window, 2 * this.#held.length) // doubling keeps the work of looking again linear
     }
@@ -65,19 +66,16 @@ export class DocumentEncoder {
 
   // Encodes as much of the held text as is decided, and returns its length.
   #encodeStart(): number {
-    const { plan, pieces } = this.#tokenizer, text = this.#held
+    const { added, pieces } = this.#tokenizer.stream!, text = this.#held
     let start = 0
-    if (plan!.addedPattern !== null) {
-      for (const match of text.matchAll(plan!.addedPattern)) {
-        if (match.index + plan!.addedLength > text.length) return start // a longer added token could begin here
-        const before = text.slice(start, match.index)
-        pieces!.encode(before, before.length, this.ids)
-        this.ids.push(plan!.added.get(match[0])!)
-        start = match.index + match[0].length
-      }
+    for (const found of added.find(text)) {
+      if (found.start + added.longest > text.length) return start // a longer added token could begin here
+      pieces.encode({ text: text.slice(start, found.start), first: 0 }, this.ids)
+      this.ids.push(found.id)
+      start = found.end
     }
-    const rest = text.slice(start), limit = lastWordEnd(rest, rest.length - MARGIN - plan!.addedLength)
-    return start + (limit > 0 ? pieces!.encode(rest, limit, this.ids) : 0)
+    const rest = text.slice(start), limit = lastWordEnd(rest, rest.length - MARGIN - added.longest)
+    return start + (limit > 0 ? pieces.encodeStart(rest, limit, this.ids) : 0)
   }
 }
 
