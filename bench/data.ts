@@ -39,6 +39,12 @@ export class Stock implements Disposable {
     return out
   }
 
+  /** Whole numbers from −127 to 127. */
+  integers(rows: number, columns: number): Tensor<'i8'> {
+    this.bytes += rows * columns
+    return this.#keep(this.device.from(Int8Array.from({ length: rows * columns }, (_, i) => Math.imul(i, 0x9E3779B1) % 128), rows, columns))
+  }
+
   /** Rows near a space of `rank` dimensions: normal draws of it, and a tenth as much of everything. */
   lowRank(rows: number, columns: number, rank: number): Tensor<'f32'> {
     const coordinates = this.normal(rows, rank), directions = this.normal(columns, rank, 1 / Math.sqrt(rank)), out = this.room(rows, columns)

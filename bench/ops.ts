@@ -5,28 +5,11 @@ import {
   sparseDecode, sparseSample, sparseScatter, tokenLoss, unitRows,
 } from '../lib/tensor/ops.ts'
 import { adamScalars } from '../lib/optim/adam.ts'
-import { ours, race } from './clock.ts'
-import { Stock } from './data.ts'
-import type { Work } from './limits.ts'
+import type { Stock } from './data.ts'
+import { layer } from './layer.ts'
+import { op } from './op.ts'
 import type { Case } from './row.ts'
-import { CODERS, type Coder, words } from './shapes.ts'
-
-/** A call on tensors of a stock. `peer`: a job of bench/peers/ops.py, which takes the shape. Undefined: not on this device. */
-interface Op { readonly call: () => void, readonly work: Work, readonly peer?: string }
-
-function op(name: string, shape: Readonly<Record<string, number>>, make: (stock: Stock) => Op | undefined): Case {
-  return {
-    name, shape: words(shape),
-    async measure({ device, peers }) {
-      using stock = new Stock(device)
-      const made = make(stock)
-      if (!made) return { milliseconds: null }
-      const peer = made.peer === undefined ? undefined : await peers?.make(made.peer, shape)
-      const [milliseconds, theirs] = await race([await ours(device, made.call), ...(peer ? [peer.run] : [])])
-      return { milliseconds: milliseconds!, peers: peer ? [{ name: peer.name, milliseconds: theirs! }] : [], work: made.work }
-    },
-  }
-}
+import { CODERS, type Coder } from './shapes.ts'
 
 const adam = adamScalars(2e-4, 100)
 
@@ -143,4 +126,4 @@ const model: readonly Case[] = [
   }),
 ]
 
-export const cases: readonly Case[] = [...CODERS.flatMap(verbs), ...training, ...model]
+export const cases: readonly Case[] = [...CODERS.flatMap(verbs), ...training, ...model, ...layer]

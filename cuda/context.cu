@@ -35,6 +35,9 @@ constexpr FaultWords kFaultWords[kFaultKinds] = {
     {"starts within the capacity", "terms.feature_starts"},
     {"rows of dense", "terms.rows"},
     {"positions of the plane", "terms.slots"},
+    {"as many keys as queries, or more", "key_counts"},
+    {"keys that lie in k", "key_starts + key_counts"},
+    {"indices of rows of out", "index"},
 };
 
 // Device memory of a size that the pool can reuse. Sizes are counted as they are held.

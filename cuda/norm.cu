@@ -1,67 +1,55 @@
-// norm: normalised = (x − mean)/√(variance + epsilon), out = normalised·gain + bias; both sums of a row in the canonical order.
-//   x, normalised, out [N, D] f32, gain, bias [1, D]      bytes 8·N·D (12 with normalised), flops 8·N·D: bound by memory
-// A half-warp a row: its sixteen lanes are the sixteen partial sums, and each keeps its elements k = j, j + 16, ... in
-// registers through all three passes, so that a row is read once, with all of its loads under way together (48 a lane at
-// D = 768). A row that the registers do not hold is read three times, twice of it from the caches.
-#include "device/reduce.h"
+// norm: layer norm and RMS norm of groups of W columns. x, normalised, out [N, groups·W] f32, gain, bias [1, W], inverse [N, groups]
+//   LAYER_NORM  inverse = 1/√(variance + epsilon), normalised = (x − mean)·inverse, sums of a row in the canonical order
+//   RMS_NORM    inverse = 1/√(dot(x, x)/W + epsilon), normalised = x·inverse
+//   out = normalised·gain + bias
+// Bytes: 8·N·groups·W (12 with normalised), flops as many: bound by memory. held.h reads a group once and keeps it through all passes;
+// out may be x, since whoever writes a column has read it.
+#include "held.h"
 #include "ops.h"
-#include "tile.h"
 
 namespace transweld {
 namespace {
 
 using tile::norm::kThreads;
-constexpr unsigned kRows = kThreads / kHalf;   // a block, one for each half-warp
 
 struct Rows {
-  const float *x, *gain, *bias;                // bias: or null
-  float *normalised, *out;                     // normalised: or null
-  uint64_t rows, columns, x_stride, normalised_stride, out_stride;
+  const float *x, *gain, *bias;                // gain, bias: or null
+  float *normalised, *inverse, *out;           // normalised, inverse: or null
+  uint64_t lines, groups, columns, x_stride, normalised_stride, inverse_stride, out_stride;   // lines: groups of all rows
   float epsilon;
+  bool shifts;                                 // layer norm
 };
 
-// f(k, x[k]) for this lane's columns in ascending order: from registers (Held of them), or where Held is 0 from memory.
-template <int Held, class F>
-__device__ void each_column(const float (&held)[Held ? Held : 1], const float* x, uint64_t columns, const F& f) {
-  if constexpr (Held > 0) {
-    const unsigned mine = half_lane(), count = static_cast<unsigned>(columns);
-#pragma unroll
-    for (int i = 0; i < Held; i++) {
-      if (mine + kHalf * i < count) f(mine + kHalf * i, held[i]);
-    }
-  } else {
-#pragma unroll 8
-    for (uint64_t k = half_lane(); k < columns; k += kHalf) f(k, x[k]);
-  }
-}
-
-template <int Held> __global__ void __launch_bounds__(kThreads) norm_half_kernel(const Rows a) {
+template <class Kept> __global__ void __launch_bounds__(kThreads) norm_group_kernel(const Rows a) {
+  DYNAMIC_SHARED(float, room);
+  Kept kept(room);
   const float count = static_cast<float>(a.columns);
-  for (uint64_t first = uint64_t{blockIdx.x} * kRows; first < a.rows; first += uint64_t{gridDim.x} * kRows) {
-    const uint64_t n = first + threadIdx.x / kHalf;
-    const uint64_t columns = n < a.rows ? a.columns : 0;      // beyond the last row: along with the folds, without memory
-    const float* x = a.x + n * a.x_stride;
-    float held[Held ? Held : 1];
-    if constexpr (Held > 0) {
-      const unsigned mine = half_lane(), width = static_cast<unsigned>(columns);
-#pragma unroll
-      for (int i = 0; i < Held; i++) held[i] = mine + kHalf * i < width ? x[mine + kHalf * i] : 0;
-    }
-    float sum = 0;
-    each_column<Held>(held, x, columns, [&](uint64_t, float value) { sum = sum + value; });
-    const float mean = fold(sum) / count;
-    float squares = 0;
-    each_column<Held>(held, x, columns, [&](uint64_t, float value) {
-      const float d = value - mean;
-      squares = squares + d * d;
+  for (uint64_t first = uint64_t{blockIdx.x} * Kept::kGroups; first < a.lines; first += uint64_t{gridDim.x} * Kept::kGroups) {
+    const uint64_t at = first + kept.mine(), n = at / a.groups, g = at - n * a.groups, offset = g * a.columns;
+    const bool is_line = at < a.lines;                       // beyond the last: along with the folds, without memory
+    kept.load({a.x + n * a.x_stride + offset, nullptr}, is_line ? a.columns : 0);
+    const Line line = kept.agree([&] {
+      float mean = 0, squares = 0;
+      if (a.shifts) {
+        float sum = 0;
+        kept.each([&](uint64_t, float value) { sum = sum + value; });
+        mean = fold(sum) / count;
+        kept.each([&](uint64_t, float value) {
+          const float d = value - mean;
+          squares = squares + d * d;
+        });
+      } else {
+        kept.each([&](uint64_t, float value) { squares = fmaf(value, value, squares); });
+      }
+      return Line{mean, 1.0f / sqrtf(fold(squares) / count + a.epsilon)};
     });
-    const float scale = 1.0f / sqrtf(fold(squares) / count + a.epsilon);
-    float* out = a.out + n * a.out_stride;
-    float* normalised = a.normalised ? a.normalised + n * a.normalised_stride : nullptr;
-    each_column<Held>(held, x, columns, [&](uint64_t k, float value) {
-      const float y = (value - mean) * scale;
+    if (a.inverse && is_line && kept.leads()) a.inverse[n * a.inverse_stride + g] = line.inverse;
+    float* out = a.out + n * a.out_stride + offset;
+    float* normalised = a.normalised ? a.normalised + n * a.normalised_stride + offset : nullptr;
+    kept.finish([&](uint64_t k, float value) {
+      const float y = (a.shifts ? value - line.mean : value) * line.inverse;
       if (normalised) normalised[k] = y;
-      out[k] = a.bias ? fmaf(y, a.gain[k], a.bias[k]) : y * a.gain[k];
+      out[k] = !a.gain ? y : a.bias ? fmaf(y, a.gain[k], a.bias[k]) : y * a.gain[k];
     });
   }
 }
@@ -69,24 +57,27 @@ template <int Held> __global__ void __launch_bounds__(kThreads) norm_half_kernel
 }   // namespace
 
 tw_status norm(tw_context* context, const tw_norm_args& a) {
-  const uint64_t rows = a.x.rows, columns = a.x.columns;
+  const uint64_t rows = a.x.rows, groups = a.groups;
   Check check{context};
-  check.view("x", a.x, {TW_F32, kAny, kAny})
-      .view("gain", a.gain, {TW_F32, 1, columns})
+  check.that(a.kind <= TW_RMS_NORM, "0 (layer) or 1 (rms)", "kind", a.kind)
+      .view("x", a.x, {TW_F32, kAny, kAny})
+      .that(groups && a.x.columns % groups == 0, "groups that divide the columns of x", "groups", groups);
+  if (check.status) return check.status;
+  const uint64_t columns = a.x.columns / groups;
+  check.that(has(a.gain) || !has(a.bias), "no bias without a gain", "bias", a.bias.columns)
+      .optional("gain", a.gain, {TW_F32, 1, columns})
       .optional("bias", a.bias, {TW_F32, 1, columns})
-      .optional("normalised", a.normalised, {TW_F32, rows, columns})
-      .view("out", a.out, {TW_F32, rows, columns});
-  if (check.status || !rows || !columns) return check.status;
-  const Rows all{f32(a.x), f32(a.gain), f32(a.bias), f32(a.normalised), f32(a.out), rows, columns, a.x.stride, a.normalised.stride,
-                 a.out.stride, a.epsilon};
-  const auto run = [&](auto kernel) {
-    return launched(context, launch(kernel, grid_of(rows, kRows), kThreads, 0, stream(context), all), "norm_half_kernel");
-  };
-  const uint64_t held = blocks_of(columns, kHalf);
-  if (held <= tile::norm::kHeld[0]) return run(norm_half_kernel<tile::norm::kHeld[0]>);
-  if (held <= tile::norm::kHeld[1]) return run(norm_half_kernel<tile::norm::kHeld[1]>);
-  if (held <= tile::norm::kHeld[2]) return run(norm_half_kernel<tile::norm::kHeld[2]>);
-  return run(norm_half_kernel<0>);
+      .optional("normalised", a.normalised, {TW_F32, rows, a.x.columns})
+      .optional("inverse", a.inverse, {TW_F32, rows, groups})
+      .view("out", a.out, {TW_F32, rows, a.x.columns});
+  if (check.status || !rows) return check.status;
+  const Rows all{f32(a.x), f32(a.gain), f32(a.bias), f32(a.normalised), f32(a.inverse), f32(a.out), rows * groups, groups, columns,
+                 a.x.stride, a.normalised.stride, a.inverse.stride, a.out.stride, a.epsilon, a.kind == TW_LAYER_NORM};
+  return with_kept(columns, [&](auto kept, size_t shared) {
+    using T = typename decltype(kept)::type;
+    return launched(context, launch(norm_group_kernel<T>, grid_of(all.lines, T::kGroups), kThreads, shared, stream(context), all),
+                    "norm_group_kernel");
+  });
 }
 
 }   // namespace transweld

@@ -7,7 +7,8 @@
 #define TW_CUDA_OPS(X) \
   X(sparse_encode) X(sparse_decode) X(sparse_sample) X(feature_major) X(sparse_scatter) X(screen_rows) \
   X(recon_loss) X(adam_step) X(unit_rows) X(fill_random) X(fill) X(gather_rows) X(cast) X(row_moments) X(axpy) X(reduce_rows) \
-  X(matmul) X(embed_rows) X(norm) X(attend) X(token_loss)
+  X(matmul) X(embed_rows) X(norm) X(attend) X(token_loss) \
+  X(norm_frozen) X(rope) X(gate) X(scatter_rows) X(attend_pattern) X(attend_frozen)
 
 namespace transweld {
 

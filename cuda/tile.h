@@ -3,7 +3,7 @@
 
 namespace transweld::tile {
 
-// Elementwise ops (fill, cast, axpy, gather_rows, embed_rows): vectors that a thread loads before it stores the first. At 1024
+// Elementwise ops (fill, cast, axpy, gate, gather_rows, embed_rows): vectors that a thread loads before it stores the first. At 1024
 // threads a multiprocessor, four of 16 bytes are 64 KB under way; HBM3 at full rate (3.35 TB/s, 0.7 µs, 132 of them) takes 18 KB.
 namespace rows {
 constexpr int kAhead = 4;
@@ -32,9 +32,21 @@ constexpr int kFew = 4, kMany = 16;  // positions a thread: a large tile writes 
 constexpr unsigned kFull = 2;        // from this many of its blocks a multiprocessor on
 }
 
+// norm and norm_frozen (held.h).
 namespace norm {
-constexpr unsigned kThreads = 128;           // 8 rows a block: a few hundred rows reach every multiprocessor
-constexpr int kHeld[] = {16, 48, 128};       // columns a lane keeps in registers: rows of up to 256, 768 and 2048
+constexpr unsigned kThreads = 128;           // 8 groups of columns a block: a few hundred rows reach every multiprocessor
+constexpr int kHeld[] = {16, 48};            // columns a lane keeps in registers: groups of up to 256 and 768. 128 would spill, and 3 blocks of them
+                                             // fill a multiprocessor where 16 have their columns in shared memory
+constexpr unsigned kStaged = 12286;          // columns that a block keeps in shared memory: with their line 48 KB
+}
+
+namespace rope {
+constexpr int kAhead = 1;   // pairs of vectors: half a head is 16 or 32 of them, one a thread; a second would cost half the threads
+}
+
+namespace scatter_rows {
+constexpr unsigned kWarps = 8;   // rows a block: one a warp
+constexpr int kAhead = 4;        // units of 16 bytes a lane has under way: 2 KB a warp
 }
 
 namespace adam_step {
@@ -79,6 +91,9 @@ namespace matmul {
 constexpr unsigned kChunk = 1024;                        // k of one chain of sums: part of the result's bits, so it never follows the shape
 constexpr unsigned kBand = 8;                            // tiles: 8 of 128 rows and their columns' 16 are 9 MB of f32 at K = 768
 constexpr unsigned long long kMostApart = 512ull << 20;  // bytes for sums of chunks side by side
+constexpr unsigned kFewWarps = 2;                        // of up to 16 rows: 64 rows of b a block, so that few of them reach every processor
+constexpr unsigned kFewStages = 4;                       // 4.5 KB each: 36 KB a block, six blocks and 147 KB under way on 228 KB
+constexpr unsigned kFewBlocks = 8;                       // of a multiprocessor: leaves 128 registers a thread
 }
 
 namespace sparse_scatter {
@@ -113,9 +128,16 @@ constexpr int kAhead = 8;                    // elements of a row that a thread 
 constexpr unsigned kLeast = 2, kMost = 8;    // blocks a multiprocessor: 2 hide each other's pauses, 8 are all its threads
 }
 
-// 32 queries, 64 keys and the scores of 256 are 61 KB of shared memory at width 64: three blocks on 228 KB; 85 KB at width 128.
 namespace attend {
-constexpr unsigned kQueries = 32, kKeys = 64;
+constexpr unsigned kFewRows = 16;                      // rows of a sequence and key head: up to these, one row group and four warps beside it
+constexpr unsigned kFull = 2;                          // blocks a multiprocessor; with fewer, chunks of keys go to blocks of their own
+constexpr unsigned long long kMostApart = 256u << 20;  // bytes for their sums
+constexpr unsigned kJoinThreads = 128;
+constexpr unsigned kMostChunks = 65535;                // of gridDim.y
+}
+
+namespace attend_pattern {
+constexpr unsigned kThreads = 256;   // of the kernel that takes a row a warp
 }
 
 }   // namespace transweld::tile

@@ -1,4 +1,4 @@
-/* The contract between the library and a backend: one plain C table of entries.
+/* The contract between the library and a backend: one plain C table of entries. One page, though it is longer than others.
  *
  * Shape letters, the same everywhere: N rows (token positions in a batch), D input width, O output width, F features,
  * K codes a row, T tokens of a sequence, H heads, V vocabulary. Matrices are row-major; weights are feature-major [F, D].
@@ -31,7 +31,7 @@
 extern "C" {
 #endif
 
-#define TW_ABI 2u
+#define TW_ABI 3u
 
 typedef struct tw_context tw_context;
 typedef tw_status tw_op(tw_context*, const void* args);
@@ -248,51 +248,134 @@ typedef struct tw_reduce_rows_args {
 
 /* ---- dense, for models ------------------------------------------------------------------------------------------- */
 
-enum { TW_COLUMNS = 0, TW_ROWS = 1 };
-enum { TW_LINEAR = 0, TW_RELU = 1, TW_GELU_TANH = 2, TW_GELU_ERF = 3 };
+enum { TW_COLUMNS = 0, TW_ROWS = 1, TW_ACROSS = 2 };
+enum { TW_LINEAR = 0, TW_RELU = 1, TW_GELU_TANH = 2, TW_GELU_ERF = 3, TW_SILU = 4, TW_QUICK_GELU = 5 };
+enum { TW_EXACT = 0, TW_ROUNDED = 1 };
 
-/* COLUMNS  c[m, n] = act(dot(a[m], b[n]) + bias[n])   a [M, K], b [N, K]
- * ROWS     c[m, n] = act(row sum of a[k, m]·b[k, n] over k + bias[n])   a [K, M], b [K, N]; each chunk of 256 k is a dot
- * accumulate adds the old c after the activation. */
+/* COLUMNS  s[m, n] = dot(a[m], b[n])                        a [M, K], b [N, K]
+ * ACROSS   s[m, n] = dot(a[m], column n of b)               a [M, K], b [K, N]
+ * ROWS     s[m, n] = row sum of a[k, m]·b[k, n] over k      a [K, M], b [K, N]; each chunk of 256 k is a dot
+ * c = act(s + bias[n]); where cap > 0, c = cap·tanh(c/cap); accumulate then adds the old c.
+ * An i8 b has b_scales, one a row of b: its elements are scale·integer. COLUMNS takes the dot over the integers and multiplies
+ * it by b_scales[n] before the bias; ACROSS rounds scale·integer to f32 first; ROWS takes no i8.
+ * arithmetic ROUNDED (COLUMNS, b bf16): a is rounded to bf16 too, products are exact, sums are f32 in an order of the
+ * instruction set's own (dot where it has no bf16 product; numbers below the smallest normal one may count as 0 where it has); the
+ * bits still depend on nothing but a's row, b's row and K.
+ * SILU x/(1 + e^−x); QUICK_GELU x/(1 + e^(−1.702x)). */
 typedef struct tw_matmul_args {
-  uint32_t size, contract, activation, accumulate;
-  tw_view a, b;              /* float */
+  uint32_t size, contract, activation, accumulate, arithmetic;
+  float cap;
+  tw_view a, b;              /* float; b also i8 */
+  tw_view b_scales;          /* f32 [1, rows of b]: needed by an i8 b, absent else */
   tw_view bias;              /* f32 [1, N], opt */
   tw_view c;                 /* out or inout, f32 [M, N] */
 } tw_matmul_args;
 
-/* out[n] = table[ids[n]] + positions[places[n]]. */
+/* out[n] = scale·table[ids[n]] + positions[places[n]], a product and then a sum; an i8 table is multiplied by its row's
+ * table_scales first. */
 typedef struct tw_embed_rows_args {
-  uint32_t size, reserved;
+  uint32_t size;
+  float scale;
   tw_view ids;               /* u32 [1, N], each < V */
-  tw_view table;             /* [V, D] float */
+  tw_view table;             /* [V, D] float or i8 */
+  tw_view table_scales;      /* f32 [1, V]: needed by an i8 table, absent else */
   tw_view places;            /* u32 [1, N], opt */
   tw_view positions;         /* [P, D] float, opt */
   tw_view out;               /* out, [N, D] f32 */
 } tw_embed_rows_args;
 
-/* Layer norm: normalised = (x − mean)/√(variance + epsilon), both sums as sum of a row, the variance about the mean;
- * out = normalised·gain + bias. */
+enum { TW_LAYER_NORM = 0, TW_RMS_NORM = 1 };
+
+/* Each row is `groups` groups of W columns, each normed by itself (1, or heads).
+ *   LAYER_NORM  inverse = 1/√(variance + epsilon), normalised = (x − mean)·inverse; sums as sum of a row, variance about the mean
+ *   RMS_NORM    inverse = 1/√(dot(x, x)/W + epsilon), normalised = x·inverse
+ * out = normalised·gain + bias, one multiply-add (no bias: the product; no gain: normalised). out may be x. */
 typedef struct tw_norm_args {
-  uint32_t size;
+  uint32_t size, kind, groups;
   float epsilon;
-  tw_view x;                 /* [N, D] f32 */
-  tw_view gain, bias;        /* f32 [1, D], bias opt */
-  tw_view normalised;        /* out, [N, D] f32, opt */
-  tw_view out;               /* out, [N, D] f32 */
+  tw_view x;                 /* [N, groups·W] f32 */
+  tw_view gain, bias;        /* f32 [1, W], opt; bias needs gain */
+  tw_view normalised;        /* out, as x, opt */
+  tw_view inverse;           /* out, f32 [N, groups], opt */
+  tw_view out;               /* out, as x */
 } tw_norm_args;
 
-/* Causal attention of packed sequences: rows starts[b] ... starts[b+1] − 1 are one sequence. For row i and head h:
- * score(i, j) = scale·dot(q[i], k[j]) for j <= i, softmax over j, out = Σ_j p·v[j]. Streamed over blocks of 256 keys in
- * ascending order from the sequence's start (running maximum and denominator; a block is one chunk of the row sum). */
-typedef struct tw_attend_args {
+/* A norm whose inverse is kept is a linear map. Row r of x takes row r mod P of inverse: a batch of passes over P positions.
+ *   map        out = (x − mean)·inverse·gain             (x·inverse·gain for RMS_NORM)
+ *   transpose  t = x·gain; out = (t − mean of t)·inverse (t·inverse)
+ * Products in the order written, the mean as sum of a row / W. accumulate then adds the old out. out may be x. */
+typedef struct tw_norm_frozen_args {
+  uint32_t size, kind, groups, transpose, accumulate, reserved;
+  tw_view x;                 /* [R, groups·W] f32 */
+  tw_view gain;              /* f32 [1, W], opt */
+  tw_view inverse;           /* f32 [P, groups] */
+  tw_view out;               /* out or inout, as x */
+} tw_norm_frozen_args;
+
+/* Rotary positions, in place. Each row is `heads` heads of W columns; with R = angles.columns/2 <= W/2, c = angles[places[n], j] and
+ * s = angles[places[n], R + j], for j < R: x[j], x[j + R] = fma(x[j], c, −(x[j + R]·s)), fma(x[j + R], c, x[j]·s). */
+typedef struct tw_rope_args {
   uint32_t size, heads;
-  float scale;
-  uint32_t reserved;
-  tw_view q, k, v;           /* [N, H·width] f32, strided views of one product as a rule */
+  tw_view places;            /* u32 [1, N], each < P */
+  tw_view angles;            /* f32 [P, 2·R]: cosines, then sines */
+  tw_view x;                 /* inout, [N, heads·W] f32 */
+} tw_rope_args;
+
+/* out = act(a)·b. out may be a or b. */
+typedef struct tw_gate_args {
+  uint32_t size, activation;
+  tw_view a, b;              /* [N, D] f32 */
+  tw_view out;               /* out, [N, D] f32 */
+} tw_gate_args;
+
+/* out[index[i]] = source[i], in order: of an index that comes twice the last row stays, whole. */
+typedef struct tw_scatter_rows_args {
+  uint32_t size, reserved;
+  tw_view source;            /* [M, D], any dtype */
+  tw_view index;             /* u32 [1, M], each < R */
+  tw_view out;               /* inout, [R, D], dtype of source */
+} tw_scatter_rows_args;
+
+/* Causal attention. Sequence b has the queries in rows starts[b] ... starts[b+1] − 1 of q. Its keys and values are the same rows of
+ * k and v; or, with key_starts, rows key_starts[b] ... key_starts[b] + key_counts[b] − 1 (a cache), the last of which belong to
+ * its queries: key_counts[b] >= its queries. Head h reads key head h/(heads/key_heads), rounded down.
+ * score(i, j) = scale·dot(q[i], k[j]), where cap > 0 cap·tanh(score/cap), for j <= i and, where window > 0, j > i − window,
+ * with i and j counted from the sequence's first key; softmax over j, out = Σ_j p·v[j]. Streamed over blocks of 256 keys in
+ * ascending order from the first key (running maximum and denominator; a block is one chunk of the row sum; a block without a
+ * key that i sees is left out). So a row has the same bits alone, packed, and from a cache. A GPU's sums may be its own, in an
+ * order that packing does not change. */
+typedef struct tw_attend_args {
+  uint32_t size, heads, key_heads, window;
+  float scale, cap;
+  tw_view q;                 /* [N, heads·W] f32, a strided view of one product as a rule */
+  tw_view k, v;              /* [M, key_heads·W] f32; M = N without key_starts */
   tw_view starts;            /* u32 [1, B+1], from 0 to N */
-  tw_view out;               /* out, [N, H·width] f32 */
+  tw_view key_starts;        /* u32 [1, B], opt */
+  tw_view key_counts;        /* u32 [1, B], with key_starts */
+  tw_view out;               /* out, [N, heads·W] f32 */
 } tw_attend_args;
+
+/* The pattern of attend for one sequence of T rows: out[h·T + i, j] = p of head h, 0 where i does not see j. The largest score is
+ * taken over all keys; the denominator sums each block of 256 keys as a row, then the blocks in order. A GPU's sums may be its own. */
+typedef struct tw_attend_pattern_args {
+  uint32_t size, heads, key_heads, window;
+  float scale, cap;
+  tw_view q;                 /* [T, heads·W] f32 */
+  tw_view k;                 /* [T, key_heads·W] f32 */
+  tw_view out;               /* out, [heads·T, T] f32 */
+} tw_attend_pattern_args;
+
+/* Attention whose pattern is kept is a linear map of its values; x is a batch of B passes over the same T positions.
+ *   map        out[b·T + i, h] = Σ_j p(h, i, j)·x[b·T + j, key head of h], j ascending to i     x [B·T, key_heads·W]
+ *   transpose  out[b·T + j, g] = Σ_h Σ_i p(h, i, j)·x[b·T + i, h], i ascending from j; heads of key head g added in order
+ *                                                                                              x [B·T, heads·W]
+ * Row sums (chunks counted from position 0). accumulate then adds the old out. A GPU's sums may be its own. */
+typedef struct tw_attend_frozen_args {
+  uint32_t size, heads, key_heads, transpose, accumulate, reserved;
+  tw_view pattern;           /* f32 [heads·T, T] */
+  tw_view x;                 /* f32 */
+  tw_view out;               /* out or inout, f32: [B·T, heads·W], transpose [B·T, key_heads·W] */
+} tw_attend_frozen_args;
 
 /* loss[n] = log Σ_v e^logits[n,v] − logits[n, targets[n]], 0 where targets[n] = 0xFFFFFFFF; with reference logits also
  * kl[n] = Σ_v q·(log q − log p), q of the reference, p of logits (same rows as loss). */
@@ -345,6 +428,7 @@ typedef struct tw_op_table {
   tw_op *sparse_encode, *sparse_decode, *sparse_sample, *feature_major, *sparse_scatter, *screen_rows;
   tw_op *recon_loss, *adam_step, *unit_rows, *fill_random, *fill, *gather_rows, *cast, *row_moments, *axpy, *reduce_rows;
   tw_op *matmul, *embed_rows, *norm, *attend, *token_loss;
+  tw_op *norm_frozen, *rope, *gate, *scatter_rows, *attend_pattern, *attend_frozen;
 } tw_op_table;
 
 /* The single symbol of a backend library: its table, or null when `abi` is not its own. */

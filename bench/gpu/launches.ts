@@ -188,6 +188,8 @@ export const APART: readonly (readonly [begins: string, why: string])[] = [
   ['sparse_sample_chunks_kernel', 'L1'], ['sparse_sample_total_kernel', 'L1'],
   ['screen_rows_', 'once, before the first step: the update renews the copy'],
   ...['adam_step_', 'fill_'].map(op => [op, 'a few microseconds: [1, O] and [1, 1]'] as const),
-  ...['attend_', 'axpy_', 'cast_', 'embed_rows_', 'gather_rows_', 'matmul_', 'norm_', 'row_moments_', 'token_loss_', 'unit_rows_'].map(op =>
-    [op, 'no part of a TopK step without a skip'] as const),
+  ...[
+    'attend_', 'axpy_', 'cast_', 'embed_rows_', 'gate_', 'gather_rows_', 'matmul_', 'norm_', 'rope_', 'row_moments_', 'scatter_rows_',
+    'token_loss_', 'unit_rows_',
+  ].map(op => [op, 'no part of a TopK step without a skip'] as const),
 ]

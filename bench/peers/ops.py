@@ -132,6 +132,33 @@ def norm(s):
     return 'PyTorch layer_norm', lambda: functional.layer_norm(x, (width,), gain, bias)
 
 
+def rms_norm(s):
+    x, gain = torch.randn(s['N'], s['D']), torch.randn(s['D'])
+    return 'PyTorch rms_norm', lambda: functional.rms_norm(x, (s['D'],), gain, 1e-5)
+
+
+def rms_norm_heads(s):
+    x, gain = torch.randn(s['N'], s['HEADS'], s['WIDTH']), torch.randn(s['WIDTH'])
+    return 'PyTorch rms_norm', lambda: functional.rms_norm(x, (s['WIDTH'],), gain, 1e-5)
+
+
+def rope(s):
+    half = s['WIDTH'] // 2
+    x, cosine, sine = torch.randn(s['N'], s['HEADS'], s['WIDTH']), torch.randn(s['N'], 1, s['WIDTH']), torch.randn(s['N'], 1, s['WIDTH'])
+    return 'PyTorch, op by op', lambda: x * cosine + torch.cat((-x[..., half:], x[..., :half]), -1) * sine
+
+
+def gate(s):
+    both = torch.randn(s['N'], 2 * s['HIDDEN'])
+    a, b = both.split(s['HIDDEN'], 1)
+    return 'PyTorch silu + mul', lambda: functional.silu(a).mul_(b)
+
+
+def scatter_rows(s):
+    source, index, out = torch.randn(s['N'], s['C']), torch.arange(s['N']), torch.randn(s['R'], s['C'])
+    return 'PyTorch index_copy', lambda: out.index_copy_(0, index, source)
+
+
 def attend(s):
     qkv = torch.randn(s['B'], s['T'], 3, s['H'], s['width']).permute(2, 0, 3, 1, 4)
     return 'PyTorch attention', lambda: functional.scaled_dot_product_attention(*qkv, is_causal=True)
@@ -145,4 +172,5 @@ def token_loss(s):
 
 JOBS = {f.__name__: f for f in (
     sparse_decode, sparse_sample, feature_major, sparse_scatter, sparse_scatter_adam, adam_step, recon_loss, unit_rows, fill_random,
-    fill, gather_rows, cast, copy, axpy, reduce_rows, embed_rows, norm, attend, token_loss)}
+    fill, gather_rows, cast, copy, axpy, reduce_rows, embed_rows, norm,
+    rms_norm, rms_norm_heads, rope, gate, scatter_rows, attend, token_loss)}

@@ -2,6 +2,7 @@
 // sign and leading payload bits kept), subnormals and infinities are exact: the same bits as the CPU's backend writes.
 //   widen(x), narrow<T>(x)                        one element
 //   with_float(view, [&](auto* data) { ... })     host: one template body for every float dtype; the dtype is checked before
+//   with_stored(view, [&](auto* data) { ... })    and for i8, whose elements are the integers they are
 #pragma once
 #include <string.h>
 #include "../../src/status.h"
@@ -17,6 +18,7 @@ __host__ __device__ inline float float_of(uint32_t bits) { float x; memcpy(&x, &
 __host__ __device__ inline uint32_t bits_of(float x) { uint32_t bits; memcpy(&bits, &x, 4); return bits; }
 
 __host__ __device__ inline float widen(float x) { return x; }
+__host__ __device__ inline float widen(int8_t x) { return x; }
 __host__ __device__ inline float widen(bf16 x) { return float_of(static_cast<uint32_t>(x.bits) << 16); }
 // Without a branch, since it stands in inner loops: the exponent moves from bias 15 to 127 by an exact product with 2^112, which
 // makes subnormals right too; infinities and NaN are those with all exponent bits set.
@@ -47,6 +49,9 @@ template <class F> tw_status with_float(const tw_view& v, const F& f) {
   if (v.dtype == TW_BF16) return f(static_cast<bf16*>(v.data));
   if (v.dtype == TW_F16) return f(static_cast<f16*>(v.data));
   return f(static_cast<float*>(v.data));
+}
+template <class F> tw_status with_stored(const tw_view& v, const F& f) {
+  return v.dtype == TW_I8 ? f(static_cast<int8_t*>(v.data)) : with_float(v, f);
 }
 
 }   // namespace transweld

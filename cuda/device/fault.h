@@ -8,7 +8,8 @@ namespace transweld {
 
 enum FaultKind : unsigned {
   kFaultNone, kFaultIndex, kFaultStarts, kFaultCapacity, kFaultRows, kFaultSlots, kFaultSubset, kFaultFeatureStarts, kFaultGather, kFaultIds,
-  kFaultPlaces, kFaultSequence, kFaultTargets, kFaultTermRoom, kFaultTermRows, kFaultTermSlots, kFaultKinds
+  kFaultPlaces, kFaultSequence, kFaultTargets, kFaultTermRoom, kFaultTermRows, kFaultTermSlots,
+  kFaultKeyCounts, kFaultKeys, kFaultScatter, kFaultKinds
 };
 
 // In device memory, one a context: a slot for each of the last kFaultCalls calls, so that of two calls that fail between two

@@ -44,8 +44,6 @@ inline void bulk_load(void* to_shared, const void* from, unsigned bytes, Barrier
   cuda_on_host::bulk_copy(to_shared, from, bytes, &barrier.word, at);
 }
 
-inline float widen(signed char x) { return x; }
-
 namespace emulated {
 struct Tiles { const unsigned char *a, *b; bool accumulate; };
 

@@ -4,7 +4,9 @@
 //   exp   1 ulp, subnormal results included   exp(-inf) = 0, exp(inf) = inf, exp(NaN) = NaN
 //   log   1 ulp, subnormal arguments included log(0) = -inf, log(below 0) = NaN, log(inf) = inf
 //   erf   1 ulp                               erf(+-inf) = +-1
+//   tanh  2 ulp                               tanh(+-inf) = +-1
 #pragma once
+#include <float.h>
 #include "../../src/op_table.h"
 #include "dtype.h"
 
@@ -65,18 +67,35 @@ __device__ inline float erf_of(float x) {
   return float_of(bits_of(1.0f - exp_of(0.0f - polynomial(kQ, min_second(3.95f, size)))) | sign);
 }
 
-// The activations of a dense product, one of TW_LINEAR ... TW_GELU_ERF.
-//   TW_RELU       max(x, 0), NaN stays
-//   TW_GELU_TANH  ½x(1 + tanh u), u = √(2/π)(x + 0.044715x³), as x/(1 + e^(-2u)): no cancellation at negative x
-//   TW_GELU_ERF   ½x(1 + erf(x/√2))
+// Odd. Below 0.625: x + x³·P(x²). From there on 1 − 2/(e^(2|x|) + 1), which loses no digits.
+__device__ inline float tanh_of(float x) {
+  constexpr float kP[] = {-0.3333326f, 0.13330829f, -0.053687904f, 0.020469f, -0.00551468f};
+  const uint32_t sign = bits_of(x) & 0x80000000u;
+  const float size = float_of(bits_of(x) & 0x7fffffffu), square = x * x;
+  if (size < 0.625f) return float_of(bits_of(fmaf(square * size, polynomial(kP, square), size)) | sign);
+  return float_of(bits_of(1.0f - 2.0f / (exp_of(size + size) + 1.0f)) | sign);
+}
+
+// cap·tanh(x/cap), where there is a cap.
+__device__ inline float capped(float x, float cap) { return cap > 0 ? cap * tanh_of(x / cap) : x; }
+
+// The activations of a dense product and of a gate, one of TW_LINEAR ... TW_QUICK_GELU.
+//   TW_RELU        max(x, 0), NaN stays
+//   TW_GELU_TANH   ½x(1 + tanh u), u = √(2/π)(x + 0.044715x³), as x/(1 + e^(-2u)): no cancellation at negative x
+//   TW_GELU_ERF    ½x(1 + erf(x/√2))
+//   TW_SILU        x/(1 + e^-x)
+//   TW_QUICK_GELU  x/(1 + e^(-1.702x))
+// All but linear and relu tend to -0 at -∞, where -∞/∞ or -∞·0 would be NaN: so x is at least the lowest number.
 __device__ inline float activate(uint32_t activation, float x) {
+  if (activation == TW_LINEAR) return x;
   if (activation == TW_RELU) return max_second(0.0f, x);
+  const float least = max_second(-FLT_MAX, x);             // NaN stays
   if (activation == TW_GELU_TANH) {
-    const float cubic = fmaf(x * x * x, 0.044715f, x);
-    return x / (exp_of(cubic * -1.59576912f) + 1.0f);      // -2·√(2/π)
+    const float cubic = fmaf(least * least * least, 0.044715f, least);
+    return least / (exp_of(cubic * -1.59576912f) + 1.0f);  // -2·√(2/π)
   }
-  if (activation == TW_GELU_ERF) return x * 0.5f * (erf_of(x * 0.707106781f) + 1.0f);
-  return x;
+  if (activation == TW_GELU_ERF) return least * 0.5f * (erf_of(least * 0.707106781f) + 1.0f);
+  return least / (exp_of(x * (activation == TW_SILU ? -1.0f : -1.702f)) + 1.0f);
 }
 
 }   // namespace transweld

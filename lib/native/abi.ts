@@ -29,11 +29,18 @@ export const SIGNATURES = {
   row_moments: ['in a', 'in b', 'out out'],
   axpy: ['f32 alpha', 'f32 beta', 'in x', 'in? y', 'out out'],
   reduce_rows: ['f32 scale', 'in x', 'out out'],
-  matmul: ['u32 contract', 'u32 activation', 'u32 accumulate', 'in a', 'in b', 'in? bias', 'out c'],
-  embed_rows: ['in ids', 'in table', 'in? places', 'in? positions', 'out out'],
-  norm: ['f32 epsilon', 'in x', 'in gain', 'in? bias', 'out? normalised', 'out out'],
-  attend: ['u32 heads', 'f32 scale', 'in q', 'in k', 'in v', 'in starts', 'out out'],
+  matmul: ['u32 contract', 'u32 activation', 'u32 accumulate', 'u32 arithmetic', 'f32 cap', 'in a', 'in b', 'in? b_scales', 'in? bias', 'out c'],
+  embed_rows: ['f32 scale', 'in ids', 'in table', 'in? table_scales', 'in? places', 'in? positions', 'out out'],
+  norm: ['u32 kind', 'u32 groups', 'f32 epsilon', 'in x', 'in? gain', 'in? bias', 'out? normalised', 'out? inverse', 'out out'],
+  attend: ['u32 heads', 'u32 key_heads', 'u32 window', 'f32 scale', 'f32 cap', 'in q', 'in k', 'in v', 'in starts', 'in? key_starts',
+    'in? key_counts', 'out out'],
   token_loss: ['in logits', 'in targets', 'in? reference', 'out loss', 'out? kl'],
+  norm_frozen: ['u32 kind', 'u32 groups', 'u32 transpose', 'u32 accumulate', 'in x', 'in? gain', 'in inverse', 'out out'],
+  rope: ['u32 heads', 'in places', 'in angles', 'inout x'],
+  gate: ['u32 activation', 'in a', 'in b', 'out out'],
+  scatter_rows: ['in source', 'in index', 'inout out'],
+  attend_pattern: ['u32 heads', 'u32 key_heads', 'u32 window', 'f32 scale', 'f32 cap', 'in q', 'in k', 'out out'],
+  attend_frozen: ['u32 heads', 'u32 key_heads', 'u32 transpose', 'u32 accumulate', 'in pattern', 'in x', 'out out'],
 } as const satisfies Record<string, readonly string[]>
 
 /** The stem of an op: its name in C, in files, in tests. */
@@ -72,4 +79,9 @@ export interface Native {
   write(device: number, view: Float64Array, count: number, data: ArrayBufferView): void
   read(device: number, view: Float64Array, count: number): Promise<ArrayBuffer>
   wait(device: number): Promise<void>
+  /**
+   * Fills a view [rows, columns] from an open file. Numbers: the view, the view of the scales [1, rows] (i8; else −1), then file, position,
+   * dtype of the file, and 1 where the file has [columns, rows]. `name` is what errors call it.
+   */
+  load(device: number, numbers: Float64Array, count: number, name: string): Promise<void>
 }

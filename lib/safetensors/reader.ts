@@ -1,11 +1,15 @@
 // One safetensors file, open for reading. The header was checked before this object exists, so a read can only fail on I/O, dtype or NaN.
 import { invalid, nearest } from '../native/check.ts'
 import { TransweldError } from '../native/error.ts'
+import type { FloatDtype } from '../tensor/dtype.ts'
+import { loadRows } from '../tensor/load.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { UNREADABLE, type FileDtype } from './dtype.ts'
 import { requireFinite, widen } from './float.ts'
 import { headerLength, parseHeader, type Header, type TensorEntry } from './header.ts'
 import { memorySource, openSource, type ByteSource } from './source.ts'
 
+const FLOATS = { F32: 'f32', F16: 'f16', BF16: 'bf16' } as const
 const SLICE_BYTES = 1 << 20 // between two slices the event loop runs: converting one takes about 1 ms
 
 /** A tensor's bytes, little-endian and row-major as in the file. */
@@ -23,7 +27,18 @@ export interface TensorReader {
   entry(name: string): TensorEntry
   read(name: string): Promise<RawTensor>
   readFloat32(name: string, options?: { finite?: boolean }): Promise<FloatTensor>
+  load(name: string, out: Tensor, options?: LoadOptions): Promise<void>
   close(): Promise<void>
+}
+
+/** Options of {@link SafetensorsFile.load}. */
+export interface LoadOptions {
+  /** Rows of the file's tensor, counted along its first dimension: from, to. Default: all. Not with `turned`. */
+  readonly rows?: readonly [from: number, to: number] | undefined
+  /** Whether the file's tensor [in, out] becomes [out, in]. Default false. */
+  readonly turned?: boolean | undefined
+  /** Out, f32 [1, rows]: the scales of an i8 tensor, which needs them. */
+  readonly scales?: Tensor | undefined
 }
 
 /**
@@ -101,6 +116,26 @@ export class SafetensorsFile implements TensorReader {
       if (options.finite ?? true) requireFinite(bits.subarray(first, first + size), name, first)
     }
     return { shape, data: new Float32Array(words.buffer) }
+  }
+
+  /**
+   * A tensor, or some of its rows, straight into `out` [rows, columns] of any float dtype or i8: rounded to nearest even where `out` is
+   * narrower. A tensor of one dimension is one row. No copy is kept in JavaScript's memory.
+   * @throws TransweldError ERR_SHAPE_MISMATCH where `out` does not fit; ERR_NOT_FINITE, ERR_FORMAT, ERR_FILE, ERR_UNSUPPORTED; ERR_DISPOSED.
+   */
+  async load(name: string, out: Tensor, options: LoadOptions = {}): Promise<void> {
+    const { dtype, shape, start } = this.#readable(name), { rows, turned = false, scales } = options, file = this.#source.descriptor
+    const floats = FLOATS[dtype as keyof typeof FLOATS] as FloatDtype | undefined
+    if (floats === undefined) throw new TransweldError('ERR_UNSUPPORTED', `tensor ${JSON.stringify(name)} of ${this.path} is ${dtype}; expected F32, F16 or BF16`)
+    if (file === undefined) throw new TransweldError('ERR_UNSUPPORTED', `tensor ${JSON.stringify(name)} lies in memory: open the file to load it into a tensor`)
+    const [height, width] = shape.length === 1 ? [1, shape[0]!] : [shape[0]!, shape.slice(1).reduce((a, b) => a * b, 1)]
+    const [from, to] = rows ?? [0, height], wanted = turned ? [width, height] : [to - from, width]
+    if (turned && rows !== undefined) throw invalid('rows of load with turned', 'none', rows)
+    if (from < 0 || to > height || from > to || out.rows !== wanted[0] || out.columns !== wanted[1]) {
+      throw new TransweldError('ERR_SHAPE_MISMATCH', `expected a tensor [${wanted}] for rows ${from} to ${to} of ${name} [${shape}] but received ${out}`)
+    }
+    const position = start + from * width * (floats === 'f32' ? 4 : 2)
+    await loadRows({ out, scales, file, position, dtype: floats, turned, name: `tensor ${JSON.stringify(name)} of ${this.path}` })
   }
 
   /** Closes the file; reads fail from now on. Closing twice does nothing. */

@@ -8,6 +8,8 @@ import { fileError } from './fault.ts'
 export interface ByteSource {
   readonly path: string
   readonly size: number
+  /** The descriptor of an open file; undefined for bytes in memory. */
+  readonly descriptor?: number
   /** Fills `into` with the bytes from `position` on. */
   read(into: Uint8Array, position: number): Promise<void>
   close(): Promise<void>
@@ -21,7 +23,7 @@ export async function openSource(path: string): Promise<ByteSource> {
     const status = await handle.stat()
     if (!status.isFile()) throw new TransweldError('ERR_FILE', `cannot read ${path}: it is not a regular file`)
     return {
-      path, size: status.size,
+      path, size: status.size, descriptor: handle.fd,
       async read(into, position) {
         for (let done = 0; done < into.length;) {
           const { bytesRead } = await handle.read(into, done, into.length - done, position + done).catch(failed)

@@ -6,7 +6,8 @@ import { TransweldError } from '../native/error.ts'
 import { errno, fileError } from './fault.ts'
 import type { TensorEntry } from './header.ts'
 import { parseJson, type Json } from './json.ts'
-import { openSafetensors, type FloatTensor, type RawTensor, type SafetensorsFile, type TensorReader } from './reader.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { openSafetensors, type FloatTensor, type LoadOptions, type RawTensor, type SafetensorsFile, type TensorReader } from './reader.ts'
 
 const SINGLE = 'model.safetensors', INDEX = 'model.safetensors.index.json'
 
@@ -25,6 +26,7 @@ class ShardedWeights implements TensorReader {
   has(name: string): boolean { return this.#places.has(name) }
   entry(name: string): TensorEntry { return this.#file(name).entry(name) }
   async read(name: string): Promise<RawTensor> { return this.#file(name).read(name) }
+  async load(name: string, out: Tensor, options?: LoadOptions): Promise<void> { return this.#file(name).load(name, out, options) }
   async readFloat32(name: string, options?: { finite?: boolean }): Promise<FloatTensor> { return this.#file(name).readFloat32(name, options) }
   async close(): Promise<void> { await Promise.all([...new Set(this.#places.values())].map(file => file.close())) }
 

@@ -27,7 +27,7 @@ export function op(stem: OpStem, ...keys: string[]): Op {
 }
 
 /** Sets of dtypes, as bits by code. */
-export const F32 = 1, FLOAT = 0b111, I8 = 0b1000, U32 = 0b10000, U64 = 0b100000, ANY_DTYPE = 0b111111
+export const F32 = 1, BF16 = 0b10, FLOAT = 0b111, I8 = 0b1000, U32 = 0b10000, U64 = 0b100000, ANY_DTYPE = 0b111111
 
 /** Stands for any number of rows or columns in a check. */
 export const ANY = -1

@@ -1,6 +1,7 @@
 // The module's entry: what JavaScript sees of the native side. lib/native/abi.ts has the types of it.
 #include <napi.h>
 #include "device_bind.h"
+#include "load_bind.h"
 #include "op_bind.h"
 #include "transfer_bind.h"
 
@@ -33,6 +34,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_plain("write", write);
   add_plain("read", read);
   add_plain("wait", wait);
+  add_plain("load", load);
   return exports;
 }
 

@@ -10,6 +10,9 @@ namespace transweld {
 constexpr tw_status kDisposed = -1;         // a tensor or device that is gone
 constexpr tw_status kOtherDevice = -2;      // a tensor of another device
 constexpr tw_status kLibrary = -3;          // a backend library that cannot be used
+constexpr tw_status kFile = -4;             // a file that cannot be read
+constexpr tw_status kFormat = -5;           // a file that is not what it should be
+constexpr tw_status kNotFinite = -6;        // NaN or infinity in a file
 
 struct Failure {
   tw_status status;

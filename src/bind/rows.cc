@@ -41,12 +41,24 @@ FIELDS(cast, VIEW(in, source), VIEW(out, out));
 FIELDS(row_moments, VIEW(in, a), VIEW(in, b), VIEW(out, out));
 FIELDS(axpy, NUMBER(f32, alpha), NUMBER(f32, beta), VIEW(in, x), OPTIONAL(in, y), VIEW(out, out));
 FIELDS(reduce_rows, NUMBER(f32, scale), VIEW(in, x), VIEW(out, out));
-FIELDS(matmul, NUMBER(u32, contract), NUMBER(u32, activation), NUMBER(u32, accumulate), VIEW(in, a), VIEW(in, b), OPTIONAL(in, bias),
-       INOUT_IF(accumulate, out, c));
-FIELDS(embed_rows, VIEW(in, ids), VIEW(in, table), OPTIONAL(in, places), OPTIONAL(in, positions), VIEW(out, out));
-FIELDS(norm, NUMBER(f32, epsilon), VIEW(in, x), VIEW(in, gain), OPTIONAL(in, bias), OPTIONAL(out, normalised), VIEW(out, out));
-FIELDS(attend, NUMBER(u32, heads), NUMBER(f32, scale), VIEW(in, q), VIEW(in, k), VIEW(in, v), VIEW(in, starts), VIEW(out, out));
+FIELDS(matmul, NUMBER(u32, contract), NUMBER(u32, activation), NUMBER(u32, accumulate), NUMBER(u32, arithmetic), NUMBER(f32, cap),
+       VIEW(in, a), VIEW(in, b), OPTIONAL(in, b_scales), OPTIONAL(in, bias), INOUT_IF(accumulate, out, c));
+FIELDS(embed_rows, NUMBER(f32, scale), VIEW(in, ids), VIEW(in, table), OPTIONAL(in, table_scales), OPTIONAL(in, places),
+       OPTIONAL(in, positions), VIEW(out, out));
+FIELDS(norm, NUMBER(u32, kind), NUMBER(u32, groups), NUMBER(f32, epsilon), VIEW(in, x), OPTIONAL(in, gain), OPTIONAL(in, bias),
+       OPTIONAL(out, normalised), OPTIONAL(out, inverse), VIEW(out, out));
+FIELDS(attend, NUMBER(u32, heads), NUMBER(u32, key_heads), NUMBER(u32, window), NUMBER(f32, scale), NUMBER(f32, cap), VIEW(in, q),
+       VIEW(in, k), VIEW(in, v), VIEW(in, starts), OPTIONAL(in, key_starts), OPTIONAL(in, key_counts), VIEW(out, out));
 FIELDS(token_loss, VIEW(in, logits), VIEW(in, targets), OPTIONAL(in, reference), VIEW(out, loss), OPTIONAL(out, kl));
+FIELDS(norm_frozen, NUMBER(u32, kind), NUMBER(u32, groups), NUMBER(u32, transpose), NUMBER(u32, accumulate), VIEW(in, x),
+       OPTIONAL(in, gain), VIEW(in, inverse), INOUT_IF(accumulate, out, out));
+FIELDS(rope, NUMBER(u32, heads), VIEW(in, places), VIEW(in, angles), VIEW(inout, x));
+FIELDS(gate, NUMBER(u32, activation), VIEW(in, a), VIEW(in, b), VIEW(out, out));
+FIELDS(scatter_rows, VIEW(in, source), VIEW(in, index), VIEW(inout, out));
+FIELDS(attend_pattern, NUMBER(u32, heads), NUMBER(u32, key_heads), NUMBER(u32, window), NUMBER(f32, scale), NUMBER(f32, cap), VIEW(in, q),
+       VIEW(in, k), VIEW(out, out));
+FIELDS(attend_frozen, NUMBER(u32, heads), NUMBER(u32, key_heads), NUMBER(u32, transpose), NUMBER(u32, accumulate), VIEW(in, pattern),
+       VIEW(in, x), INOUT_IF(accumulate, out, out));
 
 #define ROW(stem, may_alias) \
   {#stem, &tw_op_table::stem, sizeof(tw_##stem##_args), may_alias, stem##_fields::list, sizeof stem##_fields::list / sizeof(Field)}
@@ -55,7 +67,8 @@ const Row kRows[] = {
   ROW(sparse_encode, false), ROW(sparse_decode, false), ROW(sparse_sample, false), ROW(feature_major, false),
   ROW(sparse_scatter, false), ROW(screen_rows, false), ROW(recon_loss, false), ROW(adam_step, false), ROW(unit_rows, false),
   ROW(fill_random, false), ROW(fill, false), ROW(gather_rows, false), ROW(cast, false), ROW(row_moments, false), ROW(axpy, true),
-  ROW(reduce_rows, false), ROW(matmul, false), ROW(embed_rows, false), ROW(norm, false), ROW(attend, false), ROW(token_loss, false),
+  ROW(reduce_rows, false), ROW(matmul, false), ROW(embed_rows, false), ROW(norm, true), ROW(attend, false), ROW(token_loss, false),
+  ROW(norm_frozen, true), ROW(rope, false), ROW(gate, true), ROW(scatter_rows, false), ROW(attend_pattern, false), ROW(attend_frozen, false),
 };
 const uint32_t kRowCount = sizeof kRows / sizeof(Row);
 

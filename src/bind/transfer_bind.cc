@@ -1,43 +1,13 @@
 #include "transfer_bind.h"
 #include <cstdlib>
 #include <cstring>
+#include "copy_rows.h"
 #include "late.h"
-#include "view_bind.h"
+#include "promise_job.h"
 
 namespace transweld {
 
 namespace {
-
-// Memory that is not cleared: a large block's pages are touched once, by the copy.
-struct Staging {
-  explicit Staging(uint64_t bytes) : data(std::malloc(bytes ? bytes : 1)) {
-    if (!data) raise(TW_MEMORY, "expected room for a copy of " + std::to_string(bytes) + " bytes but the system has none");
-  }
-  ~Staging() { std::free(data); }
-  Staging(const Staging&) = delete;
-  Staging& operator=(const Staging&) = delete;
-  void* data;
-};
-
-// Between a view and dense rows; one copy where the view is dense too.
-tw_status copy_rows(Engine& engine, const tw_view& view, void* dense, uint32_t direction) {
-  const uint64_t size = dtype_bytes(view.dtype), row = view.columns * size, pitch = view.stride * size;
-  const bool is_dense = row == pitch || view.rows == 1;
-  const uint64_t pieces = is_dense ? (view.rows ? 1 : 0) : view.rows, bytes = is_dense ? view.rows * row : row;
-  for (uint64_t i = 0; i < pieces && bytes; i++) {
-    void* there = static_cast<char*>(view.data) + i * pitch;
-    void* here = static_cast<char*>(dense) + i * row;
-    const bool is_write = direction == TW_TO_DEVICE;
-    tw_status status = engine.table->copy(engine.context, is_write ? there : here, is_write ? here : there, bytes, direction);
-    if (status != TW_OK) return status;
-  }
-  return TW_OK;
-}
-
-Poison copy_failure(Engine& engine, const char* verb, tw_status status) {
-  const char* words = engine.table->last_error(engine.context);
-  return std::make_shared<const Failure>(Failure{status, std::string(verb) + " failed: " + (words && *words ? words : "status " + std::to_string(status))});
-}
 
 // All that was enqueued has run; failures of single ops lie in their blocks now. What is returned concerns the whole device.
 Poison settled(Engine& engine) { return engine.late ? engine.late->settle(engine) : nullptr; }
@@ -54,24 +24,6 @@ struct WriteJob : Job {
   void run() noexcept override { write_now(bound, staging.data); }
   BoundView bound;
   Staging staging;
-};
-
-// Settles its promise with a value or a failure.
-struct PromiseJob : AwaitedJob {
-  explicit PromiseJob(napi_env env) { napi_create_promise(env, &deferred, &promise); }
-  void settle(napi_env env, const Failure* dropped) override {
-    const Failure* wrong = dropped ? dropped : failure.get();
-    if (!wrong) napi_resolve_deferred(env, deferred, result(env));
-    else napi_reject_deferred(env, deferred, error_of(env, *wrong));
-  }
-  virtual napi_value result(napi_env env) {
-    napi_value nothing;
-    napi_get_undefined(env, &nothing);
-    return nothing;
-  }
-  napi_deferred deferred;
-  napi_value promise;     // valid until the call that made it returns
-  Poison failure;
 };
 
 struct ReadJob : PromiseJob {
@@ -110,28 +62,6 @@ struct WaitJob : PromiseJob {
   std::shared_ptr<Engine> engine;
 };
 
-// The arguments of a callback, missing ones undefined.
-template <size_t N> Instance& arguments_of(napi_env env, napi_callback_info info, napi_value (&arguments)[N]) {
-  size_t count = N;
-  void* data;
-  napi_get_cb_info(env, info, &count, arguments, nullptr, &data);
-  return *static_cast<Instance*>(data);
-}
-
-BoundView present_view(Instance& instance, const Engine& engine, napi_env env, napi_value array, napi_value count) {
-  Numbers numbers(env, array, number(env, count));
-  BoundView bound = read_view(instance, engine, numbers);
-  numbers.end();
-  if (!bound.block) raise(TW_INTERNAL, "expected a tensor");
-  return bound;
-}
-
-napi_value push_promise(Queue& queue, std::unique_ptr<PromiseJob> job) {
-  napi_value promise = job->promise;
-  queue.push_awaited(std::move(job));
-  return promise;
-}
-
 }   // namespace
 
 napi_value write(napi_env env, napi_callback_info info) {
@@ -139,7 +69,7 @@ napi_value write(napi_env env, napi_callback_info info) {
     napi_value arguments[4];
     auto& instance = arguments_of(env, info, arguments);
     Device& device = instance.device(number(env, arguments[0]));
-    BoundView bound = present_view(instance, *device.engine, env, arguments[1], arguments[2]);
+    BoundView bound = only_view(instance, *device.engine, env, arguments[1], arguments[2]);
     napi_typedarray_type type;
     size_t length = 0;
     void* source = nullptr;
@@ -164,7 +94,7 @@ napi_value read(napi_env env, napi_callback_info info) {
     napi_value arguments[3];
     auto& instance = arguments_of(env, info, arguments);
     Device& device = instance.device(number(env, arguments[0]));
-    BoundView bound = present_view(instance, *device.engine, env, arguments[1], arguments[2]);
+    BoundView bound = only_view(instance, *device.engine, env, arguments[1], arguments[2]);
     const uint64_t bytes = bound.view.rows * bound.view.columns * dtype_bytes(bound.view.dtype);
     return push_promise(*device.queue, std::make_unique<ReadJob>(env, std::move(bound), bytes));
   });

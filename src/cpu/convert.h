@@ -1,44 +1,15 @@
-// bf16 and f16 rows read as f32 lanes and written back, rounded to nearest even.
+// bf16 and f16 rows read as f32 lanes and written back, rounded to nearest even; i8 rows read as the integers they are.
 // A NaN stays a NaN (made quiet, its sign and leading payload bits kept), subnormals and infinities are exact: the same
 // bits from the chip's own instructions and from the plain code below.
-//   load, load_some, load_upto, store, store_some, store_upto, dot    lanes.h's verbs for the two narrow types
+//   load, load_some, load_upto, store, store_some, store_upto, dot    lanes.h's verbs for the two narrow types; i8 is only read
 //   with_float(view, [&](auto* data) { ... })                   one template body for every float dtype
+//   with_stored(view, [&](auto* data) { ... })                  and for i8
 #pragma once
+#include "../narrow.h"
 #include "../view.h"
 #include "lanes.h"
 
 namespace transweld::TRANSWELD_ISA { namespace {
-
-struct bf16 { uint16_t bits; };
-struct f16 { uint16_t bits; };
-
-TW_INLINE float float_of(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
-TW_INLINE uint32_t bits_of(float x) { uint32_t bits; memcpy(&bits, &x, 4); return bits; }
-
-TW_INLINE float widen(float x) { return x; }
-TW_INLINE float widen(bf16 x) { return float_of(static_cast<uint32_t>(x.bits) << 16); }
-TW_INLINE float widen(f16 x) {
-  const uint32_t sign = (x.bits & 0x8000u) << 16, exponent = x.bits >> 10 & 31, mantissa = x.bits & 0x3ffu;
-  if (exponent == 31) return float_of(sign | 0x7f800000u | mantissa << 13 | (mantissa ? 0x400000u : 0));
-  if (exponent == 0) return float_of(sign | bits_of(static_cast<float>(mantissa) * 0x1p-24f));
-  return float_of(sign | (exponent + 112) << 23 | mantissa << 13);
-}
-
-TW_INLINE void narrow(float x, float& out) { out = x; }
-TW_INLINE void narrow(float x, bf16& out) {
-  const uint32_t bits = bits_of(x);
-  const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
-  out.bits = static_cast<uint16_t>((nan ? bits | 0x400000u : bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
-}
-TW_INLINE void narrow(float x, f16& out) {
-  const uint32_t sign = bits_of(x) >> 16 & 0x8000u, bits = bits_of(x) & 0x7fffffffu;
-  uint32_t half;
-  if (bits > 0x7f800000u) half = 0x7e00u | (bits >> 13 & 0x3ffu);
-  else if (bits >= 0x477ff000u) half = 0x7c00u;                                            // 65520 and above
-  else if (bits < 0x38800000u) half = bits_of(float_of(bits) + 0.5f) - bits_of(0.5f);      // 0.5 has an ulp of 2^-24, the subnormal step
-  else half = (bits + 0xfffu + (bits >> 13 & 1) - (112u << 23)) >> 13;
-  out.bits = static_cast<uint16_t>(sign | half);
-}
 
 #if defined(__AVX512F__)
 TW_INLINE __m512 widen_sixteen(__m256i x, bf16) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16)); }
@@ -62,6 +33,19 @@ template <class T> TW_INLINE lanes load_narrow(const T* p) {
 #endif
 TW_INLINE lanes load(const bf16* p) { return load_narrow(p); }
 TW_INLINE lanes load(const f16* p) { return load_narrow(p); }
+TW_INLINE lanes load(const int8_t* p) {
+#if defined(__AVX512F__)
+  return {{_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))}};
+#elif defined(__AVX2__)
+  const __m128i* eights = reinterpret_cast<const __m128i*>(p);
+  return {{_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(eights))),
+           _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(_mm_loadu_si128(eights), 8)))}};
+#else
+  float wide[16];
+  for (int i = 0; i < 16; i++) wide[i] = p[i];
+  return load(wide);
+#endif
+}
 
 TW_INLINE void store(bf16* p, lanes v) {
   float wide[16];
@@ -110,6 +94,10 @@ template <class F> TW_INLINE void with_float(const tw_view& v, const F& f) {
   if (v.dtype == TW_BF16) f(static_cast<bf16*>(v.data));
   else if (v.dtype == TW_F16) f(static_cast<f16*>(v.data));
   else f(static_cast<float*>(v.data));
+}
+template <class F> TW_INLINE void with_stored(const tw_view& v, const F& f) {
+  if (v.dtype == TW_I8) f(static_cast<int8_t*>(v.data));
+  else with_float(v, f);
 }
 
 } }   // namespace

@@ -1,4 +1,4 @@
-// Token embeddings, with those of the positions added.
+// Token embeddings times a scale, with those of the positions added: product and sum are rounded each.
 #include "convert.h"
 #include "../expect.h"
 #include "ops.h"
@@ -19,10 +19,12 @@ tw_status embed_rows(tw_context* context, const tw_embed_rows_args& a) {
   const uint64_t rows = a.ids.columns, columns = a.table.columns;
   Check check{context};
   check.view("ids", a.ids, {TW_U32, 1, kAny})
-      .view("table", a.table, {kFloat, kAny, kAny})
+      .view("table", a.table, {a.table.dtype == TW_I8 ? uint32_t{TW_I8} : kFloat, kAny, kAny})
       .optional("places", a.places, {TW_U32, 1, rows})
       .optional("positions", a.positions, {kFloat, kAny, columns})
       .view("out", a.out, {TW_F32, rows, columns});
+  if (a.table.dtype == TW_I8) check.view("table_scales", a.table_scales, {TW_F32, 1, a.table.rows});
+  else check.that(!has(a.table_scales), "none but with an i8 table", "table_scales", a.table_scales.columns);
   if (check.status) return check.status;
   if (has(a.places) != has(a.positions)) {
     return fail(context, TW_INVALID, "expected places and positions together but received only %s", has(a.places) ? "places" : "positions");
@@ -33,9 +35,11 @@ tw_status embed_rows(tw_context* context, const tw_embed_rows_args& a) {
   each(context, (rows + kRows - 1) / kRows, [&](size_t item, unsigned) {
     for (size_t r = item * kRows; r < rows && r < (item + 1) * kRows; r++) {
       float* out = row(a.out, r);
-      with_float(a.table, [&](auto* table) {
-        const auto* from = table + u32(a.ids)[r] * a.table.stride;
-        sixteens(columns, [&](size_t k, size_t n) { store_upto(out + k, load_upto(from + k, n), n); });
+      const uint32_t id = u32(a.ids)[r];
+      const lanes row_scale = splat(has(a.table_scales) ? f32(a.table_scales)[id] : 1), scale = splat(a.scale);   // · 1 is exact
+      with_stored(a.table, [&](auto* table) {
+        const auto* from = table + id * a.table.stride;
+        sixteens(columns, [&](size_t k, size_t n) { store_upto(out + k, load_upto(from + k, n) * row_scale * scale, n); });
       });
       if (!has(a.places)) continue;
       with_float(a.positions, [&](auto* positions) {

@@ -17,8 +17,9 @@ constexpr int kTileRows = 4, kTileColumns = 6;
 constexpr int kTileRows = 3, kTileColumns = 4;
 #endif
 
-// acc[r][c] = the sixteen partial sums of a[r] · b[c]. Registers narrower than 16 floats take the rows once per part.
-template <int R, int C> TW_INLINE void tile_sums(const float* const* a, const float* const* b, size_t depth, lanes (&acc)[R][C]) {
+// acc[r][c] = the sixteen partial sums of a[r] · b[c], or those that it holds carried on. Registers narrower than 16 floats take the
+// rows once per part.
+template <int R, int C, bool kOn = false> TW_INLINE void tile_sums(const float* const* a, const float* const* b, size_t depth, lanes (&acc)[R][C]) {
   const float *pa[R], *pb[C];
   for (int r = 0; r < R; r++) pa[r] = a[r];
   for (int c = 0; c < C; c++) pb[c] = b[c];
@@ -26,7 +27,7 @@ template <int R, int C> TW_INLINE void tile_sums(const float* const* a, const fl
 #pragma GCC unroll 1
   for (int i = 0; i < kParts; i++) {
     native sum[R][C];
-    for (int r = 0; r < R; r++) for (int c = 0; c < C; c++) sum[r][c] = splat_native(0);
+    for (int r = 0; r < R; r++) for (int c = 0; c < C; c++) sum[r][c] = kOn ? acc[r][c].part[i] : splat_native(0);
     for (size_t k = i * kWidth; k < whole; k += 16) {
       native left[R];
 #pragma GCC unroll 8

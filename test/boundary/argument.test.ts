@@ -43,7 +43,7 @@ test('an unknown key names the nearest one', () => {
 
 test('an unknown word lists the words', () => {
   assert.is(message(() => matmul({ a: x, b: w, c, activation: 'gelu' as never })),
-    'expected "linear" or "relu" or "geluTanh" or "geluErf" for activation of matmul but received "gelu"')
+    'expected "linear" or "relu" or "geluTanh" or "geluErf" or "silu" or "quickGelu" for activation of matmul but received "gelu"')
 })
 
 test('numbers that are not finite, flags that are not boolean', () => {

@@ -9,7 +9,6 @@ const ORDER = ['native', 'tensor', 'safetensors', 'tokenizer', 'hub', 'text', 'o
 /** What may be imported from other packages, and where. */
 const PACKAGES: Record<string, RegExp> = {
   'node-gyp-build': /^lib\/native\//,
-  '@huggingface/tokenizers': /^lib\/tokenizer\//,
   '@huggingface/jinja': /^lib\/tokenizer\//,
   '@huggingface/hub': /^lib\/hub\//,
   commander: /^lib\/cli\//,

@@ -24,8 +24,8 @@ test('no install script, written or implied', () => {
   assert.not(manifest.files.some(entry => /gyp|^test|^\.$/.test(entry)))
 })
 
-test('four packages at run time, those of Hugging Face pinned; the hub is optional', () => {
-  assert.equal(Object.keys(manifest.dependencies).sort(), ['@huggingface/jinja', '@huggingface/tokenizers', 'commander', 'node-gyp-build'])
+test('three packages at run time, those of Hugging Face pinned; the hub is optional', () => {
+  assert.equal(Object.keys(manifest.dependencies).sort(), ['@huggingface/jinja', 'commander', 'node-gyp-build'])
   assert.equal(Object.keys(manifest.optionalDependencies), ['@huggingface/hub'])
   const pinned = { ...manifest.dependencies, ...manifest.optionalDependencies }
   for (const name of Object.keys(pinned).filter(one => one.startsWith('@huggingface/'))) assert.match(pinned[name]!, /^\d+\.\d+\.\d+$/, name)

@@ -61,7 +61,7 @@ Floors measure_floors(Opened& opened, bool is_slow, double rate) {
   std::deque<tw_matmul_args> all;
   for (uint32_t dtype : {TW_F32, TW_BF16, TW_F16}) {
     const auto as = [&](const tw_view& v) { return dtype == TW_F32 ? v : stock.in_dtype(v, dtype); };
-    const tw_matmul_args& product = all.emplace_back(tw_matmul_args{sizeof(tw_matmul_args), TW_COLUMNS, TW_LINEAR, 0, as(a), as(b), {}, c});
+    const tw_matmul_args& product = all.emplace_back(tw_matmul_args{sizeof(tw_matmul_args), TW_COLUMNS, TW_LINEAR, 0, TW_EXACT, 0, as(a), as(b), {}, {}, c});
     sides.push_back([&stock, &product] { stock.call(&tw_op_table::matmul, product); });
   }
   const std::vector<double> times = race(opened, sides);

@@ -134,28 +134,59 @@ std::vector<Measured> moving(Stock& stock, const Shape& s) {
 
 // Ops on rows [N, D].
 std::vector<Measured> rows(Stock& stock, const Shape& s) {
-  const tw_view a = stock.normal(s.N, s.D), b = stock.normal(s.N, s.D), out = stock.room(s.N, s.D), gain = stock.normal(1, s.D), moments = stock.room(s.N, 4);
+  const tw_view a = stock.normal(s.N, s.D), b = stock.normal(s.N, s.D), out = stock.room(s.N, s.D), moments = stock.room(s.N, 4);
   const tw_view table = stock.normal(s.F, s.D), ids = stock.below(1, s.N, static_cast<uint32_t>(s.F)), column = stock.room(1, s.D);
   const tw_gather_rows_args gathering{sizeof gathering, 0, table, ids, out};
-  const tw_embed_rows_args embedding{sizeof embedding, 0, ids, table, {}, {}, out};
+  const tw_embed_rows_args embedding{sizeof embedding, 1, ids, table, {}, {}, {}, out};
   const double elements = number(s.N * s.D);
   return {
     {"gather_rows", {0, 8 * elements}, calls(stock, &tw_op_table::gather_rows, gathering)},
     {"embed_rows", {0, 8 * elements}, calls(stock, &tw_op_table::embed_rows, embedding)},
     {"row_moments", {0, 8 * elements}, calls(stock, &tw_op_table::row_moments, tw_row_moments_args{sizeof(tw_row_moments_args), 0, a, b, moments})},
     {"reduce_rows", {0, 4 * elements}, calls(stock, &tw_op_table::reduce_rows, tw_reduce_rows_args{sizeof(tw_reduce_rows_args), 1, a, column})},
-    {"norm", {0, 8 * elements}, calls(stock, &tw_op_table::norm, tw_norm_args{sizeof(tw_norm_args), 1e-5f, a, gain, gain, {}, out})},
   };
 }
 
-std::vector<Measured> matmul(Stock& stock, const Shape& s) {
-  const tw_view a = stock.normal(s.N, s.D), b = stock.normal(s.F, s.D), c = stock.room(s.N, s.F);
-  const tw_view low_a = stock.in_dtype(a, TW_BF16), low_b = stock.in_dtype(b, TW_BF16);
-  const double operations = 2 * number(s.N * s.D * s.F), elements = number(s.N * s.D + s.F * s.D), out = 4 * number(s.N * s.F);
-  const auto product = [&](const tw_view& left, const tw_view& right) {
-    return calls(stock, &tw_op_table::matmul, tw_matmul_args{sizeof(tw_matmul_args), TW_COLUMNS, TW_LINEAR, 0, left, right, {}, c});
+// What stands between the products of a layer, on rows [N, D]; heads of 64.
+std::vector<Measured> layer(Stock& stock, const Shape& s) {
+  const uint32_t heads = static_cast<uint32_t>(std::max(s.D / 64, uint64_t{1}));
+  const tw_view a = stock.normal(s.N, s.D), b = stock.normal(s.N, s.D), out = stock.room(s.N, s.D), gain = stock.normal(1, s.D);
+  const tw_view inverse = stock.room(s.N, 1), turned = stock.normal(s.N, s.D / heads * heads), angles = stock.normal(s.N, s.D / heads / 2 * 2);
+  std::vector<uint32_t> ascending(s.N);
+  for (uint32_t n = 0; n < ascending.size(); n++) ascending[n] = n;
+  const tw_view places = stock.integers(ascending);
+  const auto normed = [&](uint32_t kind) {
+    return calls(stock, &tw_op_table::norm, tw_norm_args{sizeof(tw_norm_args), kind, 1, 1e-5f, a, gain, {}, {}, inverse, out});
   };
-  return {{"matmul f32", {operations, 4 * elements + out}, product(a, b)}, {"matmul bf16", {operations, 2 * elements + out}, product(low_a, low_b)}};
+  const tw_norm_frozen_args frozen{sizeof frozen, TW_LAYER_NORM, 1, 1, 0, 0, a, gain, inverse, out};
+  const double elements = number(s.N * s.D);
+  return {
+    {"norm, layer", {0, 8 * elements}, normed(TW_LAYER_NORM)},
+    {"norm, rms", {0, 8 * elements}, normed(TW_RMS_NORM)},
+    {"norm_frozen", {0, 8 * elements}, calls(stock, &tw_op_table::norm_frozen, frozen)},
+    {"rope", {0, 8 * elements}, calls(stock, &tw_op_table::rope, tw_rope_args{sizeof(tw_rope_args), heads, places, angles, turned})},
+    {"gate, silu", {0, 12 * elements}, calls(stock, &tw_op_table::gate, tw_gate_args{sizeof(tw_gate_args), TW_SILU, a, b, out})},
+    {"scatter_rows", {0, 8 * elements}, calls(stock, &tw_op_table::scatter_rows, tw_scatter_rows_args{sizeof(tw_scatter_rows_args), 0, a, places, out})},
+  };
+}
+
+// Rows as many as the shape's, and one: a step of generation, which reads the weight.
+std::vector<Measured> matmul(Stock& stock, const Shape& s) {
+  const tw_view a = stock.normal(s.N, s.D), b = stock.normal(s.F, s.D), low_a = stock.in_dtype(a, TW_BF16), low_b = stock.in_dtype(b, TW_BF16);
+  std::vector<Measured> all;
+  const auto product = [&](const char* name, tw_view left, const tw_view& right, uint32_t arithmetic, uint64_t rows) {
+    left.rows = rows;
+    const double operations = 2 * number(rows * s.D * s.F);
+    const double bytes = number(rows * s.D * tw_dtype_bytes(left.dtype) + s.F * s.D * tw_dtype_bytes(right.dtype) + 4 * rows * s.F);
+    const tw_matmul_args args{sizeof(tw_matmul_args), TW_COLUMNS, TW_LINEAR, 0, arithmetic, 0, left, right, {}, {}, stock.room(rows, s.F)};
+    all.push_back({name, {operations, bytes}, calls(stock, &tw_op_table::matmul, args)});
+  };
+  product("matmul f32", a, b, TW_EXACT, s.N);
+  product("matmul bf16", low_a, low_b, TW_EXACT, s.N);
+  product("matmul bf16, rounded", a, low_b, TW_ROUNDED, s.N);
+  product("matmul f32, one row", a, b, TW_EXACT, 1);
+  product("matmul bf16, one row", a, low_b, TW_EXACT, 1);
+  return all;
 }
 
 // Sequences of 1024 tokens, heads of 64: a row sees half of its sequence on average.
@@ -171,7 +202,8 @@ std::vector<Measured> attend(Stock& stock, const Shape& s) {
   }
   starts.push_back(static_cast<uint32_t>(s.N));
   const tw_view q = stock.normal(s.N, columns), k = stock.normal(s.N, columns), v = stock.normal(s.N, columns), out = stock.room(s.N, columns);
-  const tw_attend_args a{sizeof a, static_cast<uint32_t>(heads), 0.125f, 0, q, k, v, stock.integers(starts), out};
+  const uint32_t count = static_cast<uint32_t>(heads);
+  const tw_attend_args a{sizeof a, count, count, 0, 0.125f, 0, q, k, v, stock.integers(starts), {}, {}, out};
   return {{"attend", {4 * pairs * number(columns), 16 * number(s.N * columns)}, calls(stock, &tw_op_table::attend, a)}};
 }
 
@@ -189,7 +221,8 @@ constexpr Group kGroups[] = {
   {"matmul", matmul}, {"sparse_encode", sparse_encode}, {"screen_rows", screen_rows},
   {"sparse_decode", sparse_decode}, {"sparse_sample", sparse_sample},
   {"feature_major", feature_major}, {"sparse_scatter", sparse_scatter}, {"recon_loss", recon_loss}, {"adam_step", adam_step},
-  {"unit_rows fill_random fill cast axpy", moving}, {"gather_rows embed_rows row_moments reduce_rows norm", rows},
+  {"unit_rows fill_random fill cast axpy", moving}, {"gather_rows embed_rows row_moments reduce_rows", rows},
+  {"norm norm_frozen rope gate scatter_rows", layer},
   {"attend", attend}, {"token_loss", token_loss},
 };
 

@@ -27,17 +27,20 @@ async function printed(isa: string, threads: number): Promise<Record<string, str
   return JSON.parse(text) as Record<string, string> | null
 }
 
+/** Sums whose order is an instruction set's own: they must not depend on threads, but may on the instruction set. */
+const OWN = /^matmul rounded/
 const CLASSES = { baseline: ['baseline'], fma: process.arch === 'x64' ? ['avx2', 'avxvnni', 'avx512', 'avx512vnni'] : ['neon'] }
 
 for (const [name, sets] of Object.entries(CLASSES)) {
   test(`class ${name}: ${sets.join(', ')} with 1, 2 and 3 threads`, async () => {
-    let first: Record<string, string> | undefined, whose = ''
+    let first: Record<string, string> | undefined, own: Record<string, string> = {}, whose = ''
     for (const isa of sets) {
       for (const threads of [1, 2, 3]) {
         const results = await printed(isa, threads)
         if (!results) break
         if (!first) [first, whose] = [results, isa]
-        const different = Object.keys(first).filter(key => results[key] !== first![key])
+        if (threads === 1) own = results
+        const different = Object.keys(first).filter(key => results[key] !== (OWN.test(key) ? own : first!)[key])
         assert.equal(different, [], `${isa} with ${threads} threads against ${whose} with 1`)
       }
     }

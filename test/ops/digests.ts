@@ -1,7 +1,8 @@
 // Every op once at sizes that are cut into several tiles and given to several threads, each result as a digest.
 import {
-  adamStep, attend, axpy, cast, embedRows, featureMajor, fill, fillRandom, gatherRows, matmul, norm, reconLoss, reduceRows, rowMoments,
-  screenBytes, screenRows, sparseDecode, sparseEncode, sparseSample, sparseScatter, tokenLoss, unitRows,
+  adamStep, attend, attendFrozen, attendPattern, axpy, cast, embedRows, featureMajor, fill, fillRandom, gate, gatherRows, matmul, norm,
+  normFrozen, reconLoss, reduceRows, rope, rowMoments, scatterRows, screenBytes, screenRows, sparseDecode, sparseEncode, sparseSample,
+  sparseScatter, tokenLoss, unitRows,
 } from '../../lib/tensor/ops.ts'
 import { patternFixed, patternRagged } from '../../lib/tensor/codes.ts'
 import { openDevice } from '../../lib/tensor/device.ts'
@@ -110,12 +111,56 @@ export async function digests(digest: (bytes: Uint8Array) => string, name = 'cpu
   await keep('matmul bf16', product)
   matmul({ contract: 'rows', a: x, b: g, c: square })
   await keep('matmul rows', square)
+  const lowWeight = device.tensor('bf16', F, D)
+  cast({ source: weight, out: lowWeight })
+  matmul({ a: hostile, b: lowWeight, arithmetic: 'rounded', c: product })
+  await keep('matmul rounded', product)
+  const few = room(5, F)
+  matmul({ a: x.view(0, 5), b: lowWeight, bias, cap: 30, c: few })
+  await keep('matmul few rows', few)
+  const codes8 = device.from(Int8Array.from(randomIntegers(18, D * F, 255), value => value - 127), D, F)
+  matmul({ contract: 'across', a: x, b: codes8, bScales: up(19, 1, D, 0.01, 0.02), c: product })
+  await keep('matmul across', product)
   embedRows({ ids: index, table: x, places: index, positions: g, out: gathered })
   await keep('embed', gathered)
-  norm({ epsilon: 1e-5, x, gain: column, out })
-  await keep('norm', out)
+  const integers = device.from(Int8Array.from(randomIntegers(14, N * D, 255), value => value - 127), N, D)
+  embedRows({ ids: index, table: integers, tableScales: device.from(Float32Array.from(random(15, 1, N).data), 1, N), scale: 27.7, out: gathered })
+  await keep('embed i8', gathered)
+  for (const kind of ['layer', 'rms'] as const) {
+    norm({ kind, epsilon: 1e-5, x, gain: column, out })
+    await keep(`norm ${kind}`, out)
+    const inverse = room(N, 7), small = up(16, 1, 19)
+    norm({ kind, groups: 7, epsilon: 1e-5, x, gain: small, bias: small, inverse, out })
+    for (const [name, tensor] of Object.entries({ inverse, out })) await keep(`norm ${kind} of groups, ${name}`, tensor)
+    for (const transpose of [false, true]) {
+      normFrozen({ kind, groups: 7, x, gain: small, inverse, transpose, accumulate: true, out })
+      await keep(`norm frozen ${kind} ${transpose}`, out)
+    }
+  }
+  for (const activation of ['linear', 'relu', 'geluTanh', 'geluErf', 'silu', 'quickGelu'] as const) {
+    gate({ a: hostile, b: g, activation, out })
+    await keep(`gate ${activation}`, out)
+  }
+  const turned = up(17, N, D)
+  rope({ x: turned, heads: 7, places: device.from(Uint32Array.from(randomIntegers(18, N, F)), 1, N), angles: up(19, F, 14) })
+  await keep('rope', turned)
+  scatterRows({ source: x, index: device.from(Uint32Array.from(randomIntegers(20, N, 500)), 1, N), out: gathered })
+  await keep('scatter rows', gathered)
   attend({ heads: 7, scale: 0.2, q: x, k: g, v: x, starts: device.from(Uint32Array.of(0, 7, 280, N), 1, 4), out })
   await keep('attend', out)
+  const shared = { heads: 7, keyHeads: 1, scale: 2, window: 270, cap: 3, q: x, k: g.view(0, N, 0, 19), v: x.view(0, N, 19, 38) }
+  attend({ ...shared, starts: device.from(Uint32Array.of(0, 2, N), 1, 3), out })
+  await keep('attend, shared keys', out)
+  const decoded = room(2, D), last = device.from(Uint32Array.of(N - 2), 1, 1)
+  attend({ ...shared, q: x.view(N - 2, N), starts: device.from(Uint32Array.of(0, 2), 1, 2), keyStarts: device.from(Uint32Array.of(2), 1, 1), keyCounts: last, out: decoded })
+  await keep('attend, from a cache', decoded)
+  const pattern = room(7 * N, N), back = room(N, 19)
+  attendPattern({ heads: 7, keyHeads: 1, scale: 2, window: 270, cap: 3, q: x, k: shared.k, out: pattern })
+  await keep('attend pattern', pattern)
+  attendFrozen({ heads: 7, keyHeads: 1, pattern, x: shared.v, out })
+  await keep('attend frozen', out)
+  attendFrozen({ heads: 7, keyHeads: 1, pattern, x, transpose: true, out: back })
+  await keep('attend frozen, transposed', back)
   const loss = room(1, N), kl = room(1, N)
   tokenLoss({ logits: x, targets: device.from(Uint32Array.from(randomIntegers(13, N, D)), 1, N), reference: g, loss, kl })
   await keep('token loss', loss)

@@ -7,7 +7,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Pattern } from '../../lib/tensor/codes.ts'
 import {
-  attend, axpy, embedRows, featureMajor, gatherRows, sparseDecode, sparseEncode, sparseSample, sparseScatter, tokenLoss,
+  attend, axpy, embedRows, featureMajor, gatherRows, rope, scatterRows, sparseDecode, sparseEncode, sparseSample, sparseScatter, tokenLoss,
 } from '../../lib/tensor/ops.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { rejection } from '../boundary/child.ts'
@@ -105,6 +105,13 @@ const embed = (ids: (numbers: readonly number[]) => readonly number[], places: (
   embedRows({ ids: b.ints(ids(numbers), 'u32'), table: ones(b, 5, WIDTH), places: b.ints(places(numbers), 'u32'), positions: ones(b, 3, WIDTH), out })
   return [out]
 }
+/** Three queries and two, of two sequences whose keys lie in a cache of six rows. */
+const attendCache = (keyStarts: readonly number[]): Run => (b, counts) => {
+  const q = ones(b, 5, WIDTH), k = ones(b, 6, WIDTH), v = ones(b, 6, WIDTH), out = b.room(5, WIDTH)
+  const cache = { keyStarts: b.ints(keyStarts, 'u32'), keyCounts: b.ints(counts, 'u32') }
+  attend({ q, k, v, starts: b.ints([0, 3, 5], 'u32'), ...cache, heads: 2, scale: 1, out })
+  return [out]
+}
 const rows: Case[] = [
   { op: 'gather_rows', says: 'indices of rows of source for index', sound: [2, 0], wrong: [[[0, 3], 3], [[0xFFFFFFFF, 0], 0xFFFFFFFF]],
     run: (b, index) => {
@@ -114,6 +121,18 @@ const rows: Case[] = [
     } },
   { op: 'embed_rows', says: 'ids below V for ids', sound: [4, 0], wrong: [[[0, 5], 5]], run: embed(ids => ids, () => [0, 2]) },
   { op: 'embed_rows', says: 'places below P for places', sound: [2, 0], wrong: [[[0, 3], 3]], run: embed(() => [0, 4], places => places) },
+  { op: 'rope', says: 'places below P for places', sound: [2, 0], wrong: [[[0, 3], 3], [[0xFFFFFFFF, 1], 0xFFFFFFFF]],
+    run: (b, places) => {
+      const x = ones(b, 2, WIDTH)
+      rope({ x, heads: 1, places: b.ints(places, 'u32'), angles: ones(b, 3, WIDTH) })
+      return [x]
+    } },
+  { op: 'scatter_rows', says: 'indices of rows of out for index', sound: [2, 0], wrong: [[[0, 3], 3], [[0xFFFFFFFF, 1], 0xFFFFFFFF]],
+    run: (b, index) => {
+      const out = ones(b, 3, WIDTH)
+      scatterRows({ source: ones(b, 2, WIDTH), index: b.ints(index, 'u32'), out })
+      return [out]
+    } },
   { op: 'attend', says: 'ascending starts from 0 to N for starts', sound: [0, 3, 3, 5],
     wrong: [[[1, 3, 3, 5], 1], [[0, 3, 3, 4], 4], [[0, 3, 3, 9], 9], [[0, 4, 3, 5], 3]],
     run: (b, starts) => {
@@ -121,6 +140,9 @@ const rows: Case[] = [
       attend({ q, k, v, starts: b.ints(starts, 'u32'), heads: 2, scale: 1, out })
       return [out]
     } },
+  { op: 'attend', says: 'as many keys as queries, or more for key_counts', sound: [3, 2], wrong: [[[2, 2], 2], [[3, 0], 0]], run: attendCache([0, 3]) },
+  { op: 'attend', says: 'keys that lie in k for key_starts + key_counts', sound: [2, 0], wrong: [[[4, 0], 7], [[0xFFFFFFFF, 0], 2 ** 32 + 2]],
+    run: (b, starts) => attendCache(starts)(b, [3, 2]) },
   { op: 'token_loss', says: 'targets below V or 4294967295 for targets', sound: [4, 0xFFFFFFFF],
     wrong: [[[0, 5], 5], [[0xFFFFFFFE, 4], 0xFFFFFFFE]],
     run: (b, targets) => {
