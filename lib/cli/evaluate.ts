@@ -4,23 +4,22 @@ import { evaluate } from '../evaluate/evaluate.ts'
 import type { Evaluation } from '../evaluate/result.ts'
 import { TranscoderSuite } from '../transcoder/suite.ts'
 import { Interrupt } from './interrupt.ts'
-import { deviceOption, openModel, required, whole } from './options.ts'
+import { type ModelFlags, modelOptions, openModel, required, whole } from './options.ts'
 import { ProgressBar } from './progress.ts'
 import { alignedTable } from './table.ts'
 
-interface Flags {
-  readonly model: string, readonly transcoders: string, readonly text: string[]
-  readonly tokens: number, readonly device?: string, readonly json?: true
+interface Flags extends ModelFlags {
+  readonly transcoders: string, readonly text: string[]
+  readonly tokens: number, readonly json?: true
 }
 
 /** Adds the command to the program. */
 export function add(program: Command): void {
   const command = program.command('evaluate').description('measure transcoders on text that they were not trained on')
-  required(command, '--model <dir>', 'folder of the model')
+  modelOptions(command)
   required(command, '--transcoders <dir>', 'folder of the transcoders')
   required(command, '--text <path...>', 'files, folders or patterns')
   command.option('--tokens <count>', 'tokens to read from the start of the text', whole, 65536)
-  command.addOption(deviceOption())
   command.option('--json', 'print the result as JSON')
   command.action(run)
 }
@@ -28,7 +27,7 @@ export function add(program: Command): void {
 async function run(flags: Flags): Promise<void> {
   const bar = new ProgressBar()
   using interrupt = new Interrupt(() => bar.clear())
-  using model = await openModel(flags.model, flags.device)
+  using model = await openModel(flags, interrupt.signal)
   using suite = await TranscoderSuite.open(flags.transcoders, { device: model.device })
   try {
     const evaluation = await evaluate({

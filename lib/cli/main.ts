@@ -7,13 +7,16 @@ import { TransweldError } from '../native/error.ts'
 import { root } from '../native/load.ts'
 import * as doctor from './doctor.ts'
 import * as evaluate from './evaluate.ts'
+import * as generate from './generate.ts'
 import { INTERRUPTED } from './interrupt.ts'
 import * as logits from './logits.ts'
+import * as models from './models.ts'
 import * as report from './report.ts'
+import * as tokens from './tokens.ts'
 import * as train from './train.ts'
 
 const program = new Command('transweld')
-  .description('trains and evaluates sparse transcoders of language models')
+  .description('runs language models, trains and evaluates sparse transcoders of them')
   .version(version())
   .showHelpAfterError(false)
   .configureOutput({ outputError: (text, write) => write(oneLine(text.replace(/^error: /, ''), codeOf(text))) })
@@ -23,7 +26,7 @@ function version(): string {
   return (JSON.parse(readFileSync(join(root(), 'package.json'), 'utf8')) as { version: string }).version
 }
 
-for (const { add } of [doctor, train, evaluate, logits, report]) add(program)
+for (const { add } of [doctor, train, evaluate, generate, logits, models, report, tokens]) add(program)
 
 function oneLine(message: string, code: string): string {
   return `transweld: ${message.trim().replace(/\s*\n\s*/g, ' ')} (${code})\n`

@@ -3,7 +3,8 @@ import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { TransweldError } from '../native/error.ts'
-import { LanguageModel } from '../model/model.ts'
+import { DTYPES, LanguageModel, type ModelOptions } from '../model/model.ts'
+import { ProgressBar } from './progress.ts'
 
 /** A number as one writes it: 1000000, 1e6. */
 export function number(text: string): number {
@@ -51,14 +52,30 @@ export function required(command: Command, flags: string, description: string, p
   })
 }
 
-/** `--device`, the same for every command. */
-export function deviceOption(): Option {
-  return new Option('--device <name>', 'cpu or cuda:0 (default: TRANSWELD_DEVICE, else a GPU if there is one)')
+/** Which model, and how it is opened: the same for every command that runs one. */
+export interface ModelFlags {
+  readonly model: string, readonly device?: string, readonly dtype?: NonNullable<ModelOptions['dtype']>
+  readonly arithmetic?: NonNullable<ModelOptions['arithmetic']>, readonly revision?: string
 }
 
-/** Opens a model on the device that was asked for. */
-export async function openModel(folder: string, device: string | undefined): Promise<LanguageModel> {
-  return LanguageModel.open(folder, device === undefined ? {} : { device })
+/** Adds `--model` and what else says how it is opened. */
+export function modelOptions(command: Command): void {
+  required(command, '--model <model>', 'folder of the model, or its id on the Hugging Face hub')
+  command.option('--revision <name>', 'branch, tag or commit of an id (default: main)')
+  command.addOption(new Option('--dtype <name>', 'what its weights are kept as (default: auto)').choices(DTYPES))
+  command.addOption(new Option('--arithmetic <kind>', 'rounded: products of bf16 weights at the speed of bf16 (default: exact)').choices(['exact', 'rounded']))
+  command.addOption(new Option('--device <name>', 'cpu or cuda:0 (default: TRANSWELD_DEVICE, else a GPU if there is one)'))
+}
+
+/** Opens the model that was asked for; shows how far a download has come. */
+export async function openModel({ model, device, dtype, arithmetic, revision }: ModelFlags, signal?: AbortSignal): Promise<LanguageModel> {
+  const bar = new ProgressBar()
+  try {
+    return await LanguageModel.open(model, {
+      ...(device !== undefined && { device }), ...(dtype && { dtype }), ...(arithmetic && { arithmetic }), ...(revision !== undefined && { revision }),
+      ...(signal && { signal }), progress: ({ file, received, total }) => bar.show('downloading', received / total, file),
+    })
+  } finally { bar.clear() }
 }
 
 /** The error for two options of which exactly one must be given. */

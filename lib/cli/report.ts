@@ -7,23 +7,22 @@ import { TranscoderSuite } from '../transcoder/suite.ts'
 import { reportData } from '../view/gather.ts'
 import { reportPage } from '../view/report.ts'
 import { Interrupt } from './interrupt.ts'
-import { checkOut, deviceOption, openModel, required, whole } from './options.ts'
+import { checkOut, type ModelFlags, modelOptions, openModel, required, whole } from './options.ts'
 import { ProgressBar } from './progress.ts'
 
-interface Flags {
-  readonly model: string, readonly transcoders: string, readonly text: string[]
-  readonly tokens: number, readonly out: string, readonly device?: string
+interface Flags extends ModelFlags {
+  readonly transcoders: string, readonly text: string[]
+  readonly tokens: number, readonly out: string
 }
 
 /** Adds the command to the program. */
 export function add(program: Command): void {
   const command = program.command('report').description('write a page that shows transcoders: figures, curves, and what their features fire on')
+  modelOptions(command)
   required(command, '--transcoders <dir>', 'folder of the transcoders')
-  required(command, '--model <dir>', 'folder of the model')
   required(command, '--text <path...>', 'text that they were not trained on: files, folders or patterns')
   command.option('--tokens <count>', 'tokens to read from the start of the text', whole, 65536)
   required(command, '--out <file>', 'file to write, .html')
-  command.addOption(deviceOption())
   command.action(run)
 }
 
@@ -31,7 +30,7 @@ async function run(flags: Flags): Promise<void> {
   await checkOut(flags.out)
   const bar = new ProgressBar()
   using interrupt = new Interrupt(() => bar.clear())
-  using model = await openModel(flags.model, flags.device)
+  using model = await openModel(flags, interrupt.signal)
   using suite = await TranscoderSuite.open(flags.transcoders, { device: model.device })
   const shared = { model, suite, text: flags.text, tokens: flags.tokens, signal: interrupt.signal }
   try {

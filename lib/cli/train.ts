@@ -7,19 +7,19 @@ import type { LayerStep, StepEvent, TrainEvent } from '../train/event.ts'
 import { parseActivation } from '../transcoder/activation.ts'
 import type { ScreenMode } from '../transcoder/screen.ts'
 import { Interrupt, INTERRUPTED } from './interrupt.ts'
-import { deviceOption, layers, number, openModel, required, whole } from './options.ts'
+import { layers, number, type ModelFlags, modelOptions, openModel, required, whole } from './options.ts'
 import { clock, ProgressBar, rate } from './progress.ts'
 
-interface Flags {
-  readonly model: string, readonly text: string[], readonly layers: 'all' | number[], readonly features: number, readonly activation: string
+interface Flags extends ModelFlags {
+  readonly text: string[], readonly layers: 'all' | number[], readonly features: number, readonly activation: string
   readonly skip?: true, readonly tokens: number, readonly batch?: number, readonly lr?: number, readonly seed?: number
-  readonly out: string, readonly resume?: true, readonly device?: string, readonly screen?: 'auto' | ScreenMode, readonly json?: true
+  readonly out: string, readonly resume?: true, readonly screen?: 'auto' | ScreenMode, readonly json?: true
 }
 
 /** Adds the command to the program. */
 export function add(program: Command): void {
   const command = program.command('train').description('train sparse transcoders for layers of a language model on text')
-  required(command, '--model <dir>', 'folder of the model: config.json, model.safetensors, tokenizer.json')
+  modelOptions(command)
   required(command, '--text <path...>', 'files, folders or patterns; gzip is recognised by content')
   command.option('--layers <list>', 'all, a range such as 0-3, or a list such as 0,2', layers, 'all')
   required(command, '--features <count>', 'features of each transcoder', whole)
@@ -31,7 +31,6 @@ export function add(program: Command): void {
   command.option('--seed <number>', 'of weights and of the order of the text (default: 0)', whole)
   required(command, '--out <dir>', 'folder for the transcoders and checkpoints')
   command.option('--resume', 'go on from the last checkpoint in --out, to the same bits as without the stop')
-  command.addOption(deviceOption())
   command.option('--screen <mode>', 'auto, int8, bf16 or none; the result is the same (default: auto)')
   command.option('--json', 'print each event as a line of JSON')
   command.action(run)
@@ -44,7 +43,7 @@ async function run(flags: Flags): Promise<void> {
     bar.clear()
     process.stderr.write('stopping after the step under way (Ctrl-C again: at once)\n')
   })
-  using model = await openModel(flags.model, flags.device)
+  using model = await openModel(flags, interrupt.signal)
   const { text, features, tokens, batch, lr, seed, out, screen } = flags
   const training = train({
     model, text, layers: flags.layers, features, activation, skip: flags.skip ?? false, tokens, out,

@@ -52,7 +52,7 @@ export class Probe {
   /** Enqueues the measurements of a batch; `told` is done when they have been added up. */
   async observe(sites: Sites): Promise<{ readonly told: Promise<void> }> {
     const y = sites[this.coder.writes], n = y.rows
-    cast({ source: sites.residualMiddle, out: this.#middle.view(0, n) })
+    cast({ source: sites.stream, out: this.#middle.view(0, n) })
     const yHat = await this.reconstruct(sites), { space, byFeature } = this.#room!
     byFeature.regroup(space.pattern, n, space.z)
     const centred = this.#centred.view(0, n), moments = this.#moments.view(0, n), spread = this.#spread.view(0, n)

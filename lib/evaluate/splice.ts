@@ -55,9 +55,9 @@ export async function spliceAll(with_: Splicing, sums: VariantSums): Promise<Pro
   const byLayer = new Map(probes.map(probe => [probe.coder.layer, probe]))
   for (const variant of VARIANTS) {
     axpy({ alpha: 1, x: first.middle(stream.rows), beta: 1, y: replacement(with_, first, variant), out: stream })
-    await pass.blocks(first.coder.layer + 1, depth, (layer, sites) => {
+    await pass.blocks(first.coder.layer + 1, depth, async (layer, sites) => {
       const probe = byLayer.get(layer)
-      return !probe ? undefined : variant === 'spliced' ? probe.reconstruct(sites) : replacement(with_, probe, variant)
+      return !probe ? undefined : variant === 'spliced' ? written(pass, probe, await probe.reconstruct(sites)) : replacement(with_, probe, variant)
     })
     told.push(later(sums.add(variant, scorer.score({ kl: variant === 'spliced' }))))
   }
@@ -65,5 +65,10 @@ export async function spliceAll(with_: Splicing, sums: VariantSums): Promise<Pro
 }
 
 function replacement({ pass, nothing }: Splicing, probe: Probe, variant: Variant): Tensor {
-  return variant === 'spliced' ? probe.yHat(pass.stream.rows) : variant === 'zero' ? nothing : probe.mean
+  return written(pass, probe, variant === 'spliced' ? probe.yHat(pass.stream.rows) : variant === 'zero' ? nothing : probe.mean)
+}
+
+// What stands for an MLP's output goes through the norm after the MLP, where the model has one.
+function written(pass: Pass, { coder: { layer, writes } }: Probe, y: Tensor): Tensor {
+  return writes === 'mlpOutput' ? pass.writeOf(layer, y) : y
 }

@@ -1,23 +1,42 @@
-// One forward pass: buffers for up to N rows, and the ops of a family enqueued block by block.
+// One forward pass: buffers for up to N rows, and the ops of a model enqueued block by block.
 import type { Tensor } from '../tensor/tensor.ts'
-import type { MlpHook } from './site.ts'
+import type { KeyCache } from './cache.ts'
+import type { MlpHook, SiteHooks } from './site.ts'
+
+/** Which sequences of a cache the sequences of a pass go on. */
+export interface Continued {
+  readonly cache: KeyCache
+  /** For each sequence of the pass its number in the cache; default 0, 1, …. */
+  readonly slots?: readonly number[]
+}
 
 /**
  * The buffers of a forward pass over up to `rows` token positions, and its stages. A pass may be run again and again;
- * nothing is allocated after it was made. Two passes of one model may not be mixed block by block.
+ * what hooks and long sequences need more is made when it is needed first. Passes of one model do not disturb each other.
  */
 export interface Pass {
   /** The most rows it holds. */
   readonly rows: number
   /** The residual stream [N, D] of the sequences begun last; may be written between blocks. */
   readonly stream: Tensor
-  /** Embeds packed sequences: sequence b is `ids[starts[b] … starts[b+1] − 1]`, read from position 0. */
-  begin(ids: Uint32Array, starts: Uint32Array): void
-  /** Enqueues blocks `from` … `to` − 1 on the stream. Awaits nothing but what `mlp` returns. */
-  blocks(from: number, to: number, mlp?: MlpHook): Promise<void>
+  /**
+   * Embeds packed sequences: sequence b is `ids[starts[b] … starts[b+1] − 1]`, read from position 0; or, with `after`, from the end of
+   * what a cache holds of it, where its keys and values are then kept.
+   */
+  begin(ids: Uint32Array, starts: Uint32Array, after?: Continued): void
+  /** Enqueues blocks `from` … `to` − 1 on the stream. Waits for nothing but what hooks return. */
+  blocks(from: number, to: number, hooks?: MlpHook | SiteHooks): Promise<void>
+  /**
+   * What a block adds to the stream where its MLP's output is `output` ([N, D], or [1, D] for every row): itself, or what the norm after the
+   * MLP makes of it, in a buffer that the next block uses again.
+   */
+  writeOf(layer: number, output: Tensor): Tensor
   /** Enqueues the logits [to − from, V] of rows `from` … `to` − 1 into `out`. */
   logits(from: number, to: number, out: Tensor): void
+  /** The same with hooks at the sites after the last block; without `out` these alone, and no logits. */
+  logitsWith(from: number, to: number, out: Tensor | undefined, hooks: SiteHooks): Promise<void>
   dispose(): void
+  [Symbol.dispose](): void
 }
 
 /** Row starts of sequences of `length` rows each, the last one possibly shorter: [0, length, …, rows]. */

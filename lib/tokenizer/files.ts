@@ -112,7 +112,8 @@ export async function readModelIds(folder: string): Promise<TokenizerFiles['ids'
 }
 
 // config.json names the roles for the model, generation_config.json for what continues a text; an end may be a list, the first is that of documents.
-function modelIds(model: Fields, generation: Fields): TokenizerFiles['ids'] {
+function modelIds(config: Fields, generation: Fields): TokenizerFiles['ids'] {
+  const model = isObject(config['text_config']) ? { ...config['text_config'], ...config } : config        // of a model that sees images too
   const list = (fields: Fields, name: string): number[] => [fields[name]].flat().filter(isId)
   const [bos, eos, pad] = ['bos_token_id', 'eos_token_id', 'pad_token_id'].map(name => [...list(model, name), ...list(generation, name)][0])
   const stops = list(generation, 'eos_token_id')

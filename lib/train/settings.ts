@@ -2,7 +2,7 @@
 import { closed, finite, flag, integer, invalid, oneOf } from '../native/check.ts'
 import { TransweldError } from '../native/error.ts'
 import { type LanguageModel } from '../model/model.ts'
-import { type Site, SITES } from '../model/site.ts'
+import { MLP_SITES, type MlpSite } from '../model/site.ts'
 import type { Activation } from '../transcoder/activation.ts'
 import { type LossName, presetOf } from '../transcoder/preset.ts'
 import type { ScreenMode } from '../transcoder/screen.ts'
@@ -28,9 +28,9 @@ export interface TrainOptions {
   /** Default 0. */
   readonly seed?: number
   /** Site that is read. Default mlpInput. */
-  readonly reads?: Site
+  readonly reads?: MlpSite
   /** Site that is written. Default mlpOutput. */
-  readonly writes?: Site
+  readonly writes?: MlpSite
   /** Batches of activations that are shuffled together: shuffle · batch · (D + O) · 4 bytes a layer. Default 4. */
   readonly shuffle?: number
   /** Weight of AuxK. Default the preset's. */
@@ -62,8 +62,8 @@ export interface Settings {
   readonly warmUp: number
   readonly decay: number
   readonly seed: number
-  readonly reads: Site
-  readonly writes: Site
+  readonly reads: MlpSite
+  readonly writes: MlpSite
   readonly shuffle: number
   readonly loss: LossName
   readonly auxiliary: number
@@ -89,7 +89,7 @@ export function settingsOf(options: TrainOptions): Settings {
   const tokens = Math.floor(finite('tokens', options.tokens, 1))
   const steps = Math.floor(tokens / batch)
   if (steps < 1) throw invalid('tokens', `at least one batch of ${batch} tokens`, options.tokens, 'Give more tokens or a smaller batch')
-  const reads = oneOf('reads', options.reads ?? 'mlpInput', SITES), writes = oneOf('writes', options.writes ?? 'mlpOutput', SITES)
+  const reads = oneOf('reads', options.reads ?? 'mlpInput', MLP_SITES), writes = oneOf('writes', options.writes ?? 'mlpOutput', MLP_SITES)
   if (reads === writes) throw new TransweldError('ERR_UNSUPPORTED', `expected two sites but received "${reads}" for both: autoencoders (unit rows, b_dec on both sides) are not trained yet`)
   const preset = presetOf(activation)
   return {

@@ -1,5 +1,5 @@
 // A transcoder: sparse features in place of an MLP. Codes z = activation(x·W_encᵀ + b_enc), ŷ = z·W_dec + b_dec (+ x·W_skipᵀ).
-import type { Site } from '../model/site.ts'
+import type { MlpSite } from '../model/site.ts'
 import { matmul, sparseDecode } from '../tensor/ops.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Activation } from './activation.ts'
@@ -15,7 +15,7 @@ export interface TranscoderWeights {
 }
 
 /** The places that a transcoder reads and writes. */
-export interface Ends { readonly reads: Site, readonly writes: Site }
+export interface Ends { readonly reads: MlpSite, readonly writes: MlpSite }
 
 /**
  * A transcoder of one layer: F sparse features from D inputs to O outputs. Owns its weights: dispose it.
@@ -37,8 +37,8 @@ export interface Ends { readonly reads: Site, readonly writes: Site }
  */
 export class Transcoder implements Ends {
   readonly layer: number
-  readonly reads: Site
-  readonly writes: Site
+  readonly reads: MlpSite
+  readonly writes: MlpSite
   readonly activation: Activation
   readonly weights: TranscoderWeights
 

@@ -12,7 +12,7 @@ import { type Example, examples, onlyDeclares, promised } from './extract.ts'
 
 const BATCH = 16           // examples a process: one that dies takes no more than these along
 const SECONDS = 100        // for a batch; the longest takes 5
-const PAGES = ['README.md', 'docs/cuda.md']
+const PAGES = ['README.md', 'docs/cuda.md', 'docs/models.md']
 
 /** A folder in which the examples find what they name: the model, texts of TypeScript in `src` and `test`, and the package. */
 function place(): string {
@@ -79,7 +79,7 @@ async function run(list: readonly Example[]): Promise<string[]> {
   }
 }
 
-test('every example of lib/, of the README and of docs/cuda.md runs and prints what its comments say', async () => {
+test('every example of lib/, of the README and of the named pages runs and prints what its comments say', async () => {
   const list = examples(PAGES)
   assert.ok(PAGES.every(page => list.some(({ place }) => place.startsWith(page))), 'a page without an example')
   const running = list.filter(({ code }) => !onlyDeclares(code))

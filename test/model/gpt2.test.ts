@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LanguageModel } from '../../lib/model/model.ts'
 import { evenStarts, places } from '../../lib/model/pass.ts'
-import { hookName, type MlpHook, SITES, type Site, siteOf } from '../../lib/model/site.ts'
+import { MLP_SITES, type MlpHook, type MlpSite } from '../../lib/model/site.ts'
 import { axpy, cast, fill } from '../../lib/tensor/ops.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { openSafetensors } from '../../lib/safetensors/reader.ts'
@@ -34,9 +34,9 @@ test('logits agree with the reference', async ({ model }) => {
 })
 
 test('every site is the place that its name says', async ({ model }) => {
-  const taps: Record<Site, Promise<Float32Array>>[] = []
+  const taps: Record<MlpSite, Promise<Float32Array>>[] = []
   await logitsOf(model, Uint32Array.from(PROMPT), Uint32Array.of(0, PROMPT.length), (_, sites) => {
-    taps.push(Object.fromEntries(SITES.map(site => [site, sites[site].read()])) as Record<Site, Promise<Float32Array>>)
+    taps.push(Object.fromEntries(MLP_SITES.map(site => [site, sites[site].read()])) as Record<MlpSite, Promise<Float32Array>>)
   })
   assert.is(taps.length, L)
   const inputs = await known('gpt2', 'feature_input'), outputs = await known('gpt2', 'feature_output'), size = PROMPT.length * D
@@ -138,12 +138,6 @@ test('places and starts of windows', () => {
   assert.equal([...evenStarts(10, 4)], [0, 4, 8, 10])
   assert.equal([...evenStarts(8, 4)], [0, 4, 8])
   assert.equal([...places(Uint32Array.of(0, 1, 4, 6))], [0, 0, 1, 2, 0, 1])
-})
-
-test('sites are known by the names of other libraries', () => {
-  for (const site of SITES) assert.is(siteOf(hookName(site)), site)
-  assert.is(siteOf('hook_mlp_in'), 'mlpInput')
-  assert.is(siteOf('hook_q'), undefined)
 })
 
 test.run()

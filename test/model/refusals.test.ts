@@ -16,20 +16,26 @@ async function refused(code: string, words: RegExp, fields: Record<string, unkno
 }
 
 test('architectures and fields that change the arithmetic', async () => {
-  await refused('ERR_UNSUPPORTED', /model_type "gpt2" .*"llama"/, { model_type: 'llama' })
+  await refused('ERR_UNSUPPORTED', /model_type of gpt2, gpt_neox, llama, .*olmo2 .* found "opt"/, { model_type: 'opt' })
   await refused('ERR_UNSUPPORTED', /found undefined/, { model_type: undefined })
-  await refused('ERR_UNSUPPORTED', /activation_function = "swish"/, { activation_function: 'swish' })
+  await refused('ERR_UNSUPPORTED', /found "toString"/, { model_type: 'toString' })
+  await refused('ERR_UNSUPPORTED', /(activation_function|n_embd) = .* may change the arithmetic/, { model_type: 'llama' })
+  await refused('ERR_UNSUPPORTED', /activation_function = "mish"/, { activation_function: 'mish' })
   await refused('ERR_UNSUPPORTED', /activation_function = "toString"/, { activation_function: 'toString' })
   await refused('ERR_UNSUPPORTED', /add_cross_attention/, { add_cross_attention: true })
   await refused('ERR_UNSUPPORTED', /sliding_window = 4 .* may change the arithmetic/, { sliding_window: 4 })
-  await refused('ERR_UNSUPPORTED', /quantization_config/, { quantization_config: { bits: 4 } })
+  await refused('ERR_UNSUPPORTED', /quantization_config .* quantised by an unnamed method/, { quantization_config: { bits: 4 } })
+  for (const method of ['gptq', 'awq', 'bitsandbytes', 'fp8', 'compressed-tensors']) {
+    const words = new RegExp(`quantization_config .* quantised by ${method}, .* Open the model that it was made from`)
+    await refused('ERR_UNSUPPORTED', words, { quantization_config: { quant_method: method } })
+  }
 })
 
 test('sizes that cannot be', async () => {
   await refused('ERR_FORMAT', /positive integer for n_layer .* received 0/, { n_layer: 0 })
   await refused('ERR_FORMAT', /positive integer for n_embd .* received "24"/, { n_embd: '24' })
-  await refused('ERR_FORMAT', /positive integer for n_embd .* received undefined/, { n_embd: undefined })
-  await refused('ERR_FORMAT', /multiple of n_head .* 24 and 5/, { n_head: 5 })
+  await refused('ERR_FORMAT', /wte\.weight of shape \[101,768\] as config\.json says but its shape is \[101,24\]/, { n_embd: undefined })
+  await refused('ERR_FORMAT', /divides n_embd = 24 for n_head .* 5/, { n_head: 5 })
   await refused('ERR_FORMAT', /layer_norm_epsilon/, { layer_norm_epsilon: -1 })
   await refused('ERR_FORMAT', /true or false for tie_word_embeddings/, { tie_word_embeddings: 1 })
   await refused('ERR_FORMAT', /transformer\.wte\.weight of shape \[102,24\] .* \[101,24\]/, { vocab_size: 102 })
@@ -96,7 +102,7 @@ test('prompts', async () => {
 })
 
 test('options and devices', async () => {
-  await failsWith('ERR_INVALID_ARGUMENT', /folder/, () => LanguageModel.open(''))
+  await failsWith('ERR_INVALID_ARGUMENT', /not empty for model/, () => LanguageModel.open(''))
   await failsWith('ERR_UNKNOWN_OPTION', /"devise" .* did you mean "device"/, () => LanguageModel.open(MODEL, { devise: 'cpu' } as ModelOptions))
   await failsWith('ERR_DEVICE_MISSING', /cuda:99/, () => LanguageModel.open(MODEL, { device: 'cuda:99' }))
   await failsWith('ERR_INVALID_ARGUMENT', /device/, () => LanguageModel.open(MODEL, { device: 'gpu' }))

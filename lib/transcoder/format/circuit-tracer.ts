@@ -5,7 +5,8 @@
 import { access, readdir, readFile } from 'node:fs/promises'
 import { basename, join, normalize } from 'node:path'
 import { TransweldError } from '../../native/error.ts'
-import { hookName, type Site, siteOf } from '../../model/site.ts'
+import { hookName, mlpSiteOf } from '../../model/names.ts'
+import type { MlpSite } from '../../model/site.ts'
 import { replaceFile } from '../../safetensors/atomic.ts'
 import { openSafetensors } from '../../safetensors/reader.ts'
 import { type TensorToWrite, writeSafetensors } from '../../safetensors/writer.ts'
@@ -21,8 +22,8 @@ export interface SuiteNote {
   readonly version: 1
   readonly model: string
   readonly activation: Activation
-  readonly reads: Site
-  readonly writes: Site
+  readonly reads: MlpSite
+  readonly writes: MlpSite
   /** Layer of each file, in order. */
   readonly layers: readonly number[]
   /** In words, for readers of other libraries. */
@@ -69,8 +70,8 @@ export async function readCircuitTracer(folder: string, device: Device): Promise
   const word = (key: string): string | undefined => typeof config[key] === 'string' ? config[key] : undefined
   if (word('model_kind') !== 'transcoder_set') throw new TransweldError('ERR_UNSUPPORTED', `expected model_kind transcoder_set in ${folder}/config.yaml but found ${word('model_kind')}`)
   const note = await readNote(join(folder, 'transweld.json'))
-  const site = (key: string): Site => {
-    const found = siteOf(word(key) ?? '')
+  const site = (key: string): MlpSite => {
+    const found = mlpSiteOf(word(key) ?? '')
     if (!found) throw new TransweldError('ERR_UNSUPPORTED', `${key}: ${word(key)} in ${folder}/config.yaml is no site that is known`)
     return found
   }
@@ -85,7 +86,7 @@ export async function readCircuitTracer(folder: string, device: Device): Promise
   } catch (error) { for (const coder of coders) coder.dispose(); throw error }
 }
 
-async function readLayer(path: string, layer: number, ends: { reads: Site, writes: Site }, activation: Activation, device: Device): Promise<Transcoder> {
+async function readLayer(path: string, layer: number, ends: { reads: MlpSite, writes: MlpSite }, activation: Activation, device: Device): Promise<Transcoder> {
   const file = await openSafetensors(path)
   const made: Tensor[] = []
   try {
