@@ -9,15 +9,17 @@ import { describe, threads } from './machine.ts'
 import { Peers } from './peer.ts'
 import { line, table } from './report.ts'
 import { type Bench, type Case, type Measured, rowsOf } from './row.ts'
+import { cases as attentions } from './attention.ts'
 import { cases as calls } from './calls.ts'
 import { cases as delays } from './delay.ts'
 import { cases as demo } from './demo.ts'
 import { cases as encodes } from './encode.ts'
+import { cases as models, clear } from './model.ts'
 import { cases as ops } from './ops.ts'
 import { cases as products } from './product.ts'
 import { cases as steps } from './step.ts'
 
-const ALL: readonly Case[] = [...products, ...encodes, ...steps, ...ops, ...calls, ...delays, ...demo]
+const ALL: readonly Case[] = [...products, ...encodes, ...steps, ...ops, ...attentions, ...calls, ...delays, ...demo, ...models]
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } })
 const chosen = positionals.length === 0 ? ALL : ALL.filter(({ name, shape }) => positionals.some(part => `${name} ${shape}`.includes(part)))
@@ -43,4 +45,5 @@ const rows = measured.flatMap(({ which, result }) => rowsOf(which, result, bench
 process.stdout.write('\n' + table(machine, limits, rows))
 if (values.json !== undefined) await writeFile(values.json, JSON.stringify({ ...machine, limits, rows }, null, 1) + '\n')
 peers?.stop()
+await clear()
 bench.device.dispose()
