@@ -78,7 +78,7 @@ Loading RowReader::refuse(Loading why, uint64_t row, uint64_t column) {
 template <class In> Loading RowReader::convert(uint64_t first, uint64_t count, const In* raw, void* out, uint64_t stride, float* scales) {
   constexpr uint64_t kTogether = 16;     // turned rows that are widened side by side: a line of the file's row
   const uint64_t columns = from_.columns;
-  float* wide = grown(wide_, wide_floats_, kTogether * columns);
+  float* wide = grown(wide_, wide_floats_, std::min(kTogether, count) * columns);
   for (uint64_t r = 0; r < count; r += kTogether) {
     const uint64_t rows = std::min(kTogether, count - r);
     if (!from_.turned) for (uint64_t i = 0; i < rows * columns; i++) wide[i] = widen(raw[r * columns + i]);

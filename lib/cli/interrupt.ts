@@ -3,6 +3,9 @@
 /** Exit code of a process that Ctrl-C ended, as shells have it. */
 export const INTERRUPTED = 130
 
+/** That of a process whose reader went away. */
+export const CUT_OFF = 141
+
 /** Listens for Ctrl-C until it is disposed. */
 export class Interrupt {
   readonly #controller = new AbortController()

@@ -8,7 +8,7 @@ import { root } from '../native/load.ts'
 import * as doctor from './doctor.ts'
 import * as evaluate from './evaluate.ts'
 import * as generate from './generate.ts'
-import { INTERRUPTED } from './interrupt.ts'
+import { CUT_OFF, INTERRUPTED } from './interrupt.ts'
 import * as logits from './logits.ts'
 import * as models from './models.ts'
 import * as report from './report.ts'
@@ -36,6 +36,12 @@ function oneLine(message: string, code: string): string {
 function codeOf(text: string): string {
   return /unknown option/.test(text) ? 'ERR_UNKNOWN_OPTION' : 'ERR_INVALID_ARGUMENT'
 }
+
+// Who reads our output may stop before its end, as `head` does: the work ends then, with the code that shells have for it.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(CUT_OFF)
+})
 
 program.parseAsync().catch((error: unknown) => {
   if (!(error instanceof TransweldError)) throw error

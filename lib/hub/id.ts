@@ -1,5 +1,5 @@
 // Which words name a model on the hub, which of its revisions, and which of its files may become files here.
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { invalid } from '../native/check.ts'
 import { TransweldError } from '../native/error.ts'
 
@@ -18,7 +18,7 @@ export const isCommit = (text: string): boolean => /^(?:[0-9a-f]{40}|[0-9a-f]{64
  * console.log(isHubId('EleutherAI/pythia-70m'), isHubId('./pythia-70m')) // true false
  */
 export function isHubId(text: string): boolean {
-  return isIdShaped(text) && !existsSync(text)
+  return isIdShaped(text) && statSync(text, { throwIfNoEntry: false })?.isDirectory() !== true
 }
 
 /** Whether `text` keeps the hub's rules for ids: at most two words of 96 letters, digits, `_`, `-`, `.`; no `--`, no `..`, no `.git` at the end. */

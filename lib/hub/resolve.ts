@@ -41,8 +41,9 @@ type Choice = (tree: Tree, get: Get, read: Read) => Promise<void>
  */
 export async function resolveModel(model: string, options: HubOptions & { readonly files?: readonly string[] } = {}): Promise<ResolvedModel> {
   if (typeof model !== 'string' || model === '') throw invalid('model', 'a folder or an id on the hub', model)
-  const chosen = settings(options, ['files']), extra = patterns(options.files ?? [])
-  if (isHubId(model)) return resolve(model, chosen, (tree, get, read) => getModel(tree, model, extra, get, read))
+  const isId = isHubId(model), unasked = { token: false, endpoint: 'https://huggingface.co' } as const      // a folder opens whatever HF_TOKEN holds
+  const chosen = settings(isId ? options : { ...unasked, ...options }, ['files']), extra = patterns(options.files ?? [])
+  if (isId) return resolve(model, chosen, (tree, get, read) => getModel(tree, model, extra, get, read))
   if (options.revision !== undefined) {
     throw invalid('revision', 'no revision', options.revision, `${JSON.stringify(model)} is a folder, and only ids on the hub have revisions`)
   }
@@ -56,7 +57,7 @@ export async function resolveModel(model: string, options: HubOptions & { readon
  * @example
  * import { resolveFiles } from 'transweld'
  * const patterns = ['config.yaml', 'layer_0.safetensors']
- * await resolveFiles('some-lab/some-transcoders', patterns, { offline: true }).catch(error => console.log(error.code)) // ERR_FILE: not in the cache
+ * await resolveFiles('some-lab/some-transcoders', patterns, { offline: true }).catch(error => console.log(error.code))   // ERR_FILE
  */
 export async function resolveFiles(id: string, files: readonly string[], options: HubOptions = {}): Promise<ResolvedModel> {
   if (typeof id !== 'string' || !isIdShaped(id)) throw invalid('id', 'an id on the hub, org/name', id)

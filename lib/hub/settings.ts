@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { closed, flag, invalid, text } from '../native/check.ts'
+import { closed, flag, invalid, signal as checkSignal, text } from '../native/check.ts'
 import { TransweldError } from '../native/error.ts'
 import { errno, fileError } from '../safetensors/fault.ts'
 import { checkRevision } from './id.ts'
@@ -57,7 +57,7 @@ export function settings(options: HubOptions, more: readonly string[] = []): Set
   closed('options', options, [...HUB_OPTIONS, ...more])
   const { revision = 'main', token, endpoint, cache, offline, progress, signal } = options, env = process.env
   if (progress !== undefined && typeof progress !== 'function') throw invalid('progress', 'a function', progress)
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('signal', 'an AbortSignal', signal)
+  checkSignal('signal', signal)
   return {
     revision: checkRevision(revision),
     token: checkToken(token ?? (isTrue(env['HF_HUB_DISABLE_IMPLICIT_TOKEN']) ? false : storedToken())),

@@ -122,6 +122,7 @@ export interface ModelSource {
 export interface Matrix { readonly weight: Tensor, readonly scales?: Tensor | undefined }
 /** Gain and bias of a norm, f32 [1, W]; either may be absent. */
 export interface NormWeights { readonly gain?: Tensor | undefined, readonly bias?: Tensor | undefined }
+/** A matrix with its bias, f32 [1, out]. */
 export interface Linear extends Matrix { readonly bias?: Tensor | undefined }
 
 /** The weights of one layer: see {@link BlockSource}. A norm that is undefined is not there; one without gain and bias still norms. */

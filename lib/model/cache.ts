@@ -7,7 +7,17 @@ import type { Device } from '../tensor/device.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { ModelConfig } from './architecture.ts'
 
-/** The keys and values of some sequences. Made by `LanguageModel.cache`; holds memory: dispose it. */
+/**
+ * The keys and values of some sequences. Made by `LanguageModel.cache`; holds memory: dispose it.
+ *
+ * @example
+ * import { LanguageModel } from 'transweld'
+ * using model = await LanguageModel.open('examples/codelm')
+ * using cache = model.cache(2, 64), pass = model.pass(8)
+ * pass.begin(Uint32Array.of(5, 6, 7, 8), Uint32Array.of(0, 3, 4), { cache })   // three tokens of one sequence, one of another
+ * await pass.blocks(0, model.config.layers)
+ * console.log([...cache.counts])   // [ 3, 1 ]
+ */
 export class KeyCache {
   readonly sequences: number
   /** The most tokens of a sequence. */

@@ -1,4 +1,5 @@
 // What a pass is told before it runs: ids, where each row stands in its sequence, where sequences begin, and where their keys are kept.
+import { invalid } from '../native/check.ts'
 import type { Device } from '../tensor/device.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type Angles, turn } from './angles.ts'
@@ -69,6 +70,10 @@ export class Feed {
 
   /** Takes a batch; with `after`, the next rows of sequences of a cache, which counts them as its own from now on. */
   set(ids: Uint32Array, starts: Uint32Array, after?: Continued): void {
+    if (ids.length > this.#most || starts[starts.length - 1] !== ids.length) {          // before a cache counts them as its own
+      throw invalid('ids and starts of a pass', `at most ${this.#most} ids, and starts that end with their count`,
+        `${ids.length} and ${starts[starts.length - 1]}`)
+    }
     const sequences = starts.length - 1, slots = after?.slots ?? Array.from({ length: sequences }, (_, b) => b)
     const rows = Array.from({ length: sequences }, (_, b) => starts[b + 1]! - starts[b]!)
     const begun = after ? after.cache.take(slots, rows) : new Uint32Array(sequences), lengths = begun.map((from, b) => from + rows[b]!)

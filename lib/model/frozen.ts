@@ -9,7 +9,7 @@ import { closed, integer, invalid, oneOf } from '../native/check.ts'
 import { TransweldError } from '../native/error.ts'
 import { axpy, cast, norm } from '../tensor/ops.ts'
 import type { Device } from '../tensor/device.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { Tensor } from '../tensor/tensor.ts'
 import type { ModelConfig, Weights } from './architecture.ts'
 import { frozenNorm, gainOf, type KeptLayer, Patterns, product, rowsOf, type Step } from './linear.ts'
 import type { Pass } from './pass.ts'
@@ -72,11 +72,11 @@ export class FrozenModel {
   /** Length of the prompt, T. */
   readonly tokens: number
   /** f32 [1, V]: the logits after the last token, capped where the model caps them. */
-  readonly logits: Tensor
+  readonly logits: Tensor<'f32'>
   readonly #weights: Weights
   readonly #layers: readonly KeptLayer[]
   readonly #last: Tensor                               // [T, 1]
-  readonly #sites: ReadonlyMap<string, Tensor>
+  readonly #sites: ReadonlyMap<string, Tensor<'f32'>>
   readonly #patterns: Patterns
   readonly #one: Tensor
   readonly #owned: { dispose(): void }[]
@@ -102,9 +102,10 @@ export class FrozenModel {
 
   /**
    * What the forward pass had at a site, f32 [T, columns]; not to be written.
-   * @throws TransweldError ERR_INVALID_ARGUMENT for a site that was not kept.
+   * @throws TransweldError ERR_INVALID_ARGUMENT for a site that was not kept; ERR_DISPOSED.
    */
-  at(site: Site, layer = this.config.layers): Tensor {
+  at(site: Site, layer = this.config.layers): Tensor<'f32'> {
+    this.#alive()
     const found = this.#sites.get(`${site} ${isFinal(site) ? this.config.layers : layer}`)
     if (found !== undefined) return found
     throw invalid('site of FrozenModel.at', `one of those kept when the model was frozen (keep: ['${site}'])`, `${site} of layer ${layer}`)
@@ -144,7 +145,7 @@ export class FrozenModel {
   #run(verb: string, { from, to, x, out }: FrozenMap, transpose: boolean): void {
     this.#alive()
     const start = this.#locate(`from of ${verb}`, from), end = this.#locate(`to of ${verb}`, to)
-    this.#fits(`x of ${verb}`, transpose ? to : from, x, x.rows)
+    this.#fits(`x of ${verb}`, transpose ? to : from, x)
     this.#fits(`out of ${verb}`, transpose ? from : to, out, x.rows)
     const isSameBranch = start.branch !== undefined && start.branch === end.branch && start.layer === end.layer
     if (isSameBranch && start.index <= end.index) {
@@ -177,9 +178,10 @@ export class FrozenModel {
     return { branch, index, layer: l, leaves: point, joins: point }
   }
 
-  #fits(what: string, { site }: FrozenPlace, tensor: Tensor, rows: number): void {
+  #fits(what: string, { site }: FrozenPlace, tensor: unknown, rows?: number): void {
     const columns = site === 'logits' ? this.config.vocabulary : siteWidth(site, this.config)
-    if (tensor.rows === rows && rows % this.tokens === 0 && tensor.columns === columns) return
+    if (tensor instanceof Tensor && tensor.dtype === 'f32' && tensor.rows === (rows ?? tensor.rows) && tensor.rows % this.tokens === 0
+      && tensor.columns === columns) return
     throw new TransweldError('ERR_SHAPE_MISMATCH', `expected [B · ${this.tokens}, ${columns}] f32 for ${what} but received ${tensor}`)
   }
 
@@ -223,8 +225,8 @@ export class FrozenModel {
 
 /** What a recorded pass left. */
 interface Kept {
-  readonly layers: readonly KeptLayer[], readonly last: Tensor, readonly sites: ReadonlyMap<string, Tensor>
-  readonly logits: Tensor, readonly one: Tensor, readonly patterns: Patterns, readonly owned: { dispose(): void }[]
+  readonly layers: readonly KeptLayer[], readonly last: Tensor, readonly sites: ReadonlyMap<string, Tensor<'f32'>>
+  readonly logits: Tensor<'f32'>, readonly one: Tensor, readonly patterns: Patterns, readonly owned: { dispose(): void }[]
 }
 
 /** Runs `ids` through the model once and keeps what its linear maps need. @throws as the model's `logits` does. */
@@ -234,7 +236,7 @@ export async function freeze(model: Freezable, ids: Uint32Array, options: Freeze
   for (const site of keep) oneOf('keep of freeze', site, SITES)
   const { config, weights, device } = model, T = ids.length, owned: { dispose(): void }[] = []
   const own = <O extends { dispose(): void }>(one: O): O => { owned.push(one); return one }
-  const room = (rows: number, columns: number): Tensor => own(device.tensor('f32', rows, columns))
+  const room = (rows: number, columns: number): Tensor<'f32'> => own(device.tensor('f32', rows, columns))
   const pass = model.pass(T)
   try {
     for (const site of keep) for (const block of weights.blocks) if (!isFinal(site)) checkSite(site, config, block)
@@ -242,7 +244,7 @@ export async function freeze(model: Freezable, ids: Uint32Array, options: Freeze
       queries: room(T, config.heads * config.headWidth), keys: room(T, config.keyHeads * config.headWidth),
       ...Object.fromEntries(NORMS.filter(name => block[name]).map(name => [name, room(T, 1)])),
     }))
-    const sites = new Map<string, Tensor>(), last = room(T, 1), logits = room(1, config.vocabulary), one = own(device.from(Float32Array.of(1), 1, 1))
+    const sites = new Map<string, Tensor<'f32'>>(), last = room(T, 1), logits = room(1, config.vocabulary), one = own(device.from(Float32Array.of(1), 1, 1))
     pass.begin(ids, Uint32Array.of(0, T))
     await pass.blocks(0, config.layers, {
       wants: (_, site) => site === 'queriesTurned' || site === 'keysTurned' || keep.includes(site),
@@ -257,7 +259,7 @@ export async function freeze(model: Freezable, ids: Uint32Array, options: Freeze
     norm({ kind: config.norm, x: pass.stream, ...weights.last, epsilon: config.normEpsilon, inverse: last, normalised, out: input })
     pass.logits(T - 1, T, logits)
     return new FrozenModel(model, T, { layers, last, sites, logits, one, patterns: own(new Patterns(device, config, T)), owned })
-    function keptAt(layer: number, site: Site): Tensor {
+    function keptAt(layer: number, site: Site): Tensor<'f32'> {
       const made = room(T, siteWidth(site, config))
       sites.set(`${site} ${layer}`, made)
       return made

@@ -1,6 +1,6 @@
 // Text from a model, token by token: prompts are read once, their keys and values are kept, and each new token costs one row. Several
 // sequences go on together: a step reads the weights once for all of them.
-import { closed, flag, integer, invalid, oneOf } from '../native/check.ts'
+import { closed, flag, integer, invalid, oneOf, signal as checkSignal } from '../native/check.ts'
 import { TransweldError } from '../native/error.ts'
 import { readModelIds } from '../tokenizer/files.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
@@ -84,7 +84,7 @@ export async function* generateBatch(model: LanguageModel, prompts: readonly Seq
   })
   let live = all.filter(({ end }) => end === undefined)
   if (live.length > 0) {
-    const capacity = Math.min(context, Math.max(...live.map(({ ids }) => ids.length)) + maxTokens - 1), { splices = [], signal } = options
+    const capacity = Math.min(context, Math.max(...live.map(({ ids }) => ids.length)) + maxTokens - 1), { splices = [] } = options, signal = checkSignal('signal of generate', options.signal)
     using steps = new Steps(model, { splices, sequences: all.length, capacity, signal })
     for (let index = 0; live.length > 0; index++) {
       for (const one of live) {

@@ -1,5 +1,5 @@
 // How well a model predicts a text: the loss of each token, in nats, over windows of the context, many sequences at a time.
-import { closed, integer } from '../native/check.ts'
+import { closed, integer, signal as checkSignal } from '../native/check.ts'
 import { TransweldError } from '../native/error.ts'
 import { tokenLoss } from '../tensor/ops.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -57,7 +57,7 @@ interface Piece { readonly sequence: number, readonly at: number, readonly ids: 
 /** See {@link LanguageModel.losses}. */
 export async function* losses(model: LanguageModel, input: Sequences, options: LossOptions): AsyncGenerator<TokenLosses, void, undefined> {
   closed('losses', options, KEYS)
-  const { signal } = options, window = integer('window', options.window ?? model.config.context, 1, model.config.context)
+  const signal = checkSignal('signal of losses', options.signal), window = integer('window', options.window ?? model.config.context, 1, model.config.context)
   const overlap = integer('overlap', options.overlap ?? 0, 0, window - 1), rows = integer('batchRows', options.batchRows ?? BATCH_ROWS, 1)
   let run: Run | undefined
   try {
@@ -139,7 +139,8 @@ class Run {
       else this.#pass.logits(from, to, logits)
       tokenLoss({ logits, targets: this.#targets.view(0, 1, from, to), loss: this.#loss.view(0, 1, from, to) })
     }
-    const next = await this.#loss.view(0, 1, 0, n).read()
+    const next = await this.#loss.view(0, 1, 0, n).read(), wrong = next.findIndex((nats, t) => !isFirst[t + 1] && Number.isNaN(nats))
+    if (wrong >= 0) throw new TransweldError('ERR_NOT_FINITE', `expected finite logits but those of row ${wrong} of a batch hold NaN or infinity`)
     return next.map((_, t) => isFirst[t] ? NaN : next[t - 1]!)
   }
 

@@ -9,7 +9,7 @@ import { openWeights } from '../safetensors/weights.ts'
 import { type Device, openDevice } from '../tensor/device.ts'
 import { openTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts'
 import { Angles } from './angles.ts'
-import type { ModelConfig, Weights } from './architecture.ts'
+import type { ModelConfig, ModelSource, Weights } from './architecture.ts'
 import { KeyCache } from './cache.ts'
 import { readPlan } from './config.ts'
 import { Decoder, type Running } from './decoder.ts'
@@ -20,7 +20,7 @@ import type { Pass } from './pass.ts'
 import type { Sequence, Sequences } from './sequences.ts'
 import { type Splice, Splices } from './splice.ts'
 import { type Tapped, type TapOptions, taps } from './taps.ts'
-import { loadWeights, type WeightDtype, weightTensors } from './weights.ts'
+import { loadWeights, partsOf, type WeightDtype, weightTensors } from './weights.ts'
 
 /** Options of {@link LanguageModel.open}. */
 export interface ModelOptions extends HubOptions {
@@ -28,7 +28,8 @@ export interface ModelOptions extends HubOptions {
   readonly device?: Device | string
   /**
    * What the matrices are kept as; vectors stay f32. "file": as the file has them. "i8": integers with a scale for each row, for large models on
-   * small machines. Default "auto": f32 where that takes at most 1 GiB, else "file"; the results are the same bits.
+   * small machines. Default "auto": f32 where that takes at most 1 GiB, else "file"; the results are the same bits. With `arithmetic: "rounded"`
+   * always "file".
    */
   readonly dtype?: 'auto' | 'file' | WeightDtype
   /**
@@ -42,15 +43,16 @@ export interface ModelOptions extends HubOptions {
 export const DTYPES = ['auto', 'file', 'f32', 'bf16', 'f16', 'i8'] as const
 const AUTO_BYTES = 2 ** 30
 
-// The dtype of the matrices: that of the file is what most of its bytes are.
-function keptAs(asked: typeof DTYPES[number], file: TensorReader): WeightDtype {
+// The dtype of the matrices: that of the file is what most of its numbers are that a model takes.
+function keptAs(asked: typeof DTYPES[number], file: TensorReader, source: ModelSource, isRounded: boolean): WeightDtype {
   if (asked !== 'auto' && asked !== 'file') return asked
   const counts = { F32: 0, BF16: 0, F16: 0 }
-  for (const name of file.names) {
+  for (const name of new Set(partsOf(source).map(part => part.name))) {
+    if (!file.has(name)) continue
     const { dtype, shape } = file.entry(name)
     if (Object.hasOwn(counts, dtype)) counts[dtype as keyof typeof counts] += shape.reduce((a, b) => a * b, 1)
   }
-  if (asked === 'auto' && 4 * (counts.F32 + counts.BF16 + counts.F16) <= AUTO_BYTES) return 'f32'
+  if (asked === 'auto' && !isRounded && 4 * (counts.F32 + counts.BF16 + counts.F16) <= AUTO_BYTES) return 'f32'
   return counts.BF16 >= counts.F32 && counts.BF16 >= counts.F16 ? 'bf16' : counts.F16 > counts.F32 ? 'f16' : 'f32'
 }
 
@@ -58,7 +60,7 @@ function keptAs(asked: typeof DTYPES[number], file: TensorReader): WeightDtype {
 export interface Logits { readonly rows: number, readonly columns: number, readonly data: Float32Array }
 
 /**
- * A language model with its weights on a device, f32. Holds memory: dispose it, or declare it with `using`.
+ * A language model with its weights on a device. Holds memory: dispose it, or declare it with `using`.
  *
  * @example
  * import { LanguageModel } from 'transweld'
@@ -97,7 +99,7 @@ export class LanguageModel {
    * Opens a folder with `config.json` and `model.safetensors` (f32, bf16 or f16; or shards with their index), or a model on the hub by its
    * id, `org/name`, which is downloaded where the cache does not hold it: see `resolveModel`.
    * @throws ERR_FILE, ERR_FORMAT, ERR_NOT_FINITE for a folder that is not whole, ERR_UNSUPPORTED for an architecture or a
-   * config field that is not supported, ERR_OUT_OF_MEMORY (nothing is kept); and as `resolveModel` does.
+   * config field that is not supported, ERR_OUT_OF_MEMORY, ERR_ABORTED (nothing is kept); and as `resolveModel` does.
    */
   static async open(model: string, options: ModelOptions = {}): Promise<LanguageModel> {
     text('model', model)
@@ -111,7 +113,8 @@ export class LanguageModel {
     try {
       const device = ownsDevice ? openDevice(where) : where
       try {
-        const weights = await loadWeights(file, source(file), device, { dtype: keptAs(asked, file) })
+        const stands = source(file), kept = keptAs(asked, file, stands, isRounded)
+        const weights = await loadWeights(file, stands, device, { dtype: kept, signal: hub.signal })
         return new LanguageModel(folder, id, { config, weights, device, angles: new Angles(device, config.rotaries, config.context), isRounded }, ownsDevice)
       } catch (error) { if (ownsDevice) device.dispose(); throw error }
     } finally { await file.close() }
@@ -206,7 +209,7 @@ export class LanguageModel {
   /**
    * The loss of each token of a text, ids, or many of either, in pieces of consecutive tokens. Sequences longer than the window are cut.
    *
-   * @throws as {@link LanguageModel.logits}; ERR_ABORTED.
+   * @throws as {@link LanguageModel.logits}; ERR_ABORTED; ERR_NOT_FINITE where logits hold NaN or infinity.
    * @example
    * import { LanguageModel } from 'transweld'
    * using model = await LanguageModel.open('examples/codelm')

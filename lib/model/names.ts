@@ -60,6 +60,10 @@ export interface Place { readonly site: Site, readonly layer?: number }
  * The place that `name` means: our name of a site; TransformerLens's, such as `hook_resid_mid` or `blocks.3.hook_resid_mid`; a module of
  * a Hugging Face model with its end, such as `model.layers.3.mlp.input` (without an end: its output).
  * @param kind says which norm `post_attention_layernorm` is; default: that before the MLP
+ *
+ * @example
+ * import { placeOf } from 'transweld'
+ * console.log(placeOf('model.layers.3.mlp.input'))   // { site: 'mlpInput', layer: 3 }
  */
 export function placeOf(name: string, kind?: Kind): Place | undefined {
   if (SITES.includes(name as Site)) return { site: name as Site }
@@ -83,7 +87,13 @@ function ofModule(name: string, inBlock: boolean, kind: Kind | undefined): Site 
   return MODULES.find(([names]) => names.test(module))?.[1][way]
 }
 
-/** The site that another library calls `name`; undefined where it is none of ours. */
+/**
+ * The site that another library calls `name`; undefined where it is none of ours.
+ *
+ * @example
+ * import { siteOf } from 'transweld'
+ * console.log(siteOf('hook_resid_mid'))   // residualMiddle
+ */
 export function siteOf(name: string, kind?: Kind): Site | undefined {
   return placeOf(name, kind)?.site
 }
@@ -94,7 +104,13 @@ export function mlpSiteOf(name: string): MlpSite | undefined {
   return MLP_SITES.find(one => one === site)
 }
 
-/** The name of a site in TransformerLens, which circuit-tracer's files use. */
+/**
+ * The name of a site in TransformerLens, which circuit-tracer's files use.
+ *
+ * @example
+ * import { hookName } from 'transweld'
+ * console.log(hookName('mlpWrite'))   // hook_mlp_out
+ */
 export function hookName(site: Site): string {
   return HOOKS[site][0]!
 }

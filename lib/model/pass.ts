@@ -39,14 +39,26 @@ export interface Pass {
   [Symbol.dispose](): void
 }
 
-/** Row starts of sequences of `length` rows each, the last one possibly shorter: [0, length, …, rows]. */
+/**
+ * Row starts of sequences of `length` rows each, the last one possibly shorter: [0, length, …, rows].
+ *
+ * @example
+ * import { evenStarts } from 'transweld'
+ * console.log([...evenStarts(10, 4)])   // [ 0, 4, 8, 10 ]
+ */
 export function evenStarts(rows: number, length: number): Uint32Array {
   const starts = new Uint32Array(Math.ceil(rows / length) + 1)
   for (let b = 0; b < starts.length; b++) starts[b] = Math.min(b * length, rows)
   return starts
 }
 
-/** The place of each row in its own sequence. */
+/**
+ * The place of each row in its own sequence.
+ *
+ * @example
+ * import { places } from 'transweld'
+ * console.log([...places(Uint32Array.of(0, 1, 4))])   // [ 0, 0, 1, 2 ]
+ */
 export function places(starts: Uint32Array): Uint32Array {
   const out = new Uint32Array(starts[starts.length - 1] ?? 0)
   for (let b = 0; b + 1 < starts.length; b++) for (let n = starts[b]!; n < starts[b + 1]!; n++) out[n] = n - starts[b]!

@@ -40,7 +40,7 @@ export class Speech {
 
   // The new part of the text from `from` on. What follows is decoded after the ids that were new this time.
   #take(text: string): string {
-    const before = this.#decode(this.#told)
+    const told = this.#decode(this.#told), before = text.startsWith(told) ? told : told.replace(/\uFFFD+$/, '')     // half a character ended the prompt
     this.#from = Math.max(this.#from, Math.min(this.#told, this.#ids.length - BEHIND))
     this.#told = this.#ids.length
     return text.slice(before.length)

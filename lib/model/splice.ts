@@ -152,6 +152,7 @@ export type Places = ReadonlyMap<Site, ReadonlySet<number>>
 export function placesOf(model: LanguageModel, names: readonly string[], layers: number | readonly number[] | undefined): Places {
   const { config } = model, found = new Map<Site, Set<number>>()
   const given = layers === undefined ? [...config.attention.keys()] : typeof layers === 'number' ? [layers] : layers
+  if (Array.isArray(given) && given.length === 0) throw invalid('layers', 'at least one layer', given)
   for (const name of names) {
     const { site, layer } = placeFor('site', name, config), set = found.get(site) ?? new Set()
     found.set(site, set)

@@ -1,8 +1,8 @@
 // Taps: what a model has at its sites, copied on the device while it reads, a batch of sequences at a time. Nothing crosses to the host
 // unless it is asked for, and the model stops after the last layer that is tapped.
-import { closed, integer, invalid } from '../native/check.ts'
+import { closed, integer, invalid, signal as checkSignal } from '../native/check.ts'
 import { TransweldError } from '../native/error.ts'
-import { cast } from '../tensor/ops.ts'
+import { axpy, cast } from '../tensor/ops.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { LanguageModel } from './model.ts'
 import { placeFor } from './names.ts'
@@ -44,7 +44,7 @@ export interface Tapped extends Packed {
 /** See {@link LanguageModel.taps}. */
 export async function* taps(model: LanguageModel, input: Sequences, options: TapOptions): AsyncGenerator<Tapped, void, undefined> {
   closed('taps', options, KEYS)
-  const { sites, layers, splices = [], signal } = options, rows = integer('batchRows', options.batchRows ?? BATCH_ROWS, 1)
+  const { sites, layers, splices = [] } = options, signal = checkSignal('signal of taps', options.signal), rows = integer('batchRows', options.batchRows ?? BATCH_ROWS, 1)
   const places = placesOf(model, namesOf(sites), layers)
   let run: Run | undefined, at = 0
   try {
@@ -128,9 +128,11 @@ class Run implements SiteHooks {
 
   #isTapped(layer: number, site: Site): boolean { return this.#places.get(site)?.has(layer) === true }
 
+  // A splice may have put one row there for all.
   #keep(layer: number, site: Site, tensor: Tensor): void {
-    const out = this.#kept.get(`${site} ${layer}`)!
-    cast({ source: tensor, out: out.view(0, this.#pass.stream.rows) })
+    const out = this.#kept.get(`${site} ${layer}`)!.view(0, this.#pass.stream.rows)
+    if (tensor.rows === out.rows) cast({ source: tensor, out })
+    else axpy({ x: tensor, out })
   }
 
   dispose(): void {

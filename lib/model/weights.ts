@@ -50,19 +50,20 @@ export function checkWeights(file: TensorReader, source: ModelSource): void {
 
 /**
  * Loads what `source` says onto `device`. One tensor of the file is in memory at a time; after a failure nothing is kept.
- * @throws as {@link checkWeights}; ERR_NOT_FINITE for NaN or infinity, ERR_OUT_OF_MEMORY, ERR_FILE.
+ * @throws as {@link checkWeights}; ERR_NOT_FINITE for NaN or infinity, ERR_OUT_OF_MEMORY, ERR_FILE; ERR_ABORTED between two matrices.
  */
 export async function loadWeights(
-  file: TensorReader, source: ModelSource, device: Device, options: { readonly dtype: WeightDtype },
+  file: TensorReader, source: ModelSource, device: Device, options: { readonly dtype: WeightDtype, readonly signal?: AbortSignal | undefined },
 ): Promise<Weights> {
   checkWeights(file, source)
-  const made: Tensor[] = [], { dtype } = options
+  const made: Tensor[] = [], { dtype, signal } = options
   const room = <D extends WeightDtype>(type: D, rows: number, columns: number): Tensor<D> => {
     const tensor = device.tensor(type, rows, columns)
     made.push(tensor)
     return tensor
   }
   const matrix = async (parts: MatrixSource, type = dtype): Promise<Matrix> => {
+    if (signal?.aborted) throw new TransweldError('ERR_ABORTED', 'the loading of the weights was stopped by its signal', { cause: signal.reason })
     const rows = parts.map(rowsOf), total = rows.reduce((sum, n) => sum + n, 0), columns = columnsOf(parts[0]!)
     const weight = room(type, total, columns), scales = type === 'i8' ? room('f32', 1, total) : undefined
     let end = 0

@@ -76,3 +76,9 @@ function edits(a: string, b: string): number {
   }
   return row[b.length]!
 }
+
+/** An AbortSignal, or undefined. */
+export function signal(argument: string, value: unknown): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value
+  throw invalid(argument, 'an AbortSignal', value)
+}

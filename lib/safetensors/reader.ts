@@ -59,6 +59,7 @@ export class SafetensorsFile implements TensorReader {
   readonly names: readonly string[]
   readonly #source: ByteSource
   readonly #tensors: ReadonlyMap<string, TensorEntry>
+  readonly #loads = new Set<Promise<void>>()
   #closed = false
 
   /** Use {@link openSafetensors} or {@link parseSafetensors}. */
@@ -135,13 +136,16 @@ export class SafetensorsFile implements TensorReader {
       throw new TransweldError('ERR_SHAPE_MISMATCH', `expected a tensor [${wanted}] for rows ${from} to ${to} of ${name} [${shape}] but received ${out}`)
     }
     const position = start + from * width * (floats === 'f32' ? 4 : 2)
-    await loadRows({ out, scales, file, position, dtype: floats, turned, name: `tensor ${JSON.stringify(name)} of ${this.path}` })
+    const job = loadRows({ out, scales, file, position, dtype: floats, turned, name: `tensor ${JSON.stringify(name)} of ${this.path}` })
+    this.#loads.add(job)
+    try { await job } finally { this.#loads.delete(job) }
   }
 
-  /** Closes the file; reads fail from now on. Closing twice does nothing. */
+  /** Closes the file once what is being loaded is there; reads fail from now on. Closing twice does nothing. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    await Promise.allSettled(this.#loads)        // they read by the descriptor's number, which another file would get
     await this.#source.close()
   }
 

@@ -40,7 +40,8 @@ struct LoadJob : PromiseJob {
 
   uint64_t piece_rows() const {
     const uint64_t row = from.columns * std::max(tw_dtype_bytes(from.dtype), tw_dtype_bytes(bound.view.dtype));
-    return std::max<uint64_t>(16, kPieceBytes / (row ? row : 1) / 16 * 16);
+    const uint64_t rows = std::max<uint64_t>(1, kPieceBytes / (row ? row : 1));
+    return rows < 16 ? rows : rows / 16 * 16;
   }
 
   void in_place() {

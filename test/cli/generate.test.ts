@@ -6,7 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LanguageModel } from '../../lib/model/model.ts'
 import { copyModel, inFolder, PROMPT } from '../model/tiny.ts'
-import { complained, jsonLines, transweld } from './child.ts'
+import { complained, jsonLines, shell, transweld } from './child.ts'
 
 interface Known { readonly model: string, readonly prompt: number[], readonly penalty: number, readonly ids: number[] }
 const CODELM = 'examples/codelm', TEXT = 'for (let i = 0'
@@ -63,6 +63,12 @@ test('Ctrl-C ends it between two tokens, with what was said on a line of its own
   assert.is(code, 130, err)
   assert.match(out, /^.{20}[^]*\n$/)
   assert.match(err, /^transweld: the generation was stopped [^\n]*\(ERR_ABORTED\)\n$/)
+})
+
+test('a reader that leaves ends it without a word', async () => {
+  const { out, err } = await shell(`{ transweld generate --model ${CODELM} --prompt '${TEXT}' --max-tokens 1e9 --slide; echo $? >&2; } | head -c 20`)
+  assert.is(out.length, 20)
+  assert.is(err, '141\n')
 })
 
 test('what was typed wrongly', async () => {

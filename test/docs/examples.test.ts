@@ -12,7 +12,7 @@ import { type Example, examples, onlyDeclares, promised } from './extract.ts'
 
 const BATCH = 16           // examples a process: one that dies takes no more than these along
 const SECONDS = 100        // for a batch; the longest takes 5
-const PAGES = ['README.md', 'docs/cuda.md', 'docs/models.md']
+const PAGES = ['README.md', 'docs/cuda.md', 'docs/models.md', 'docs/tokenizers.md']     // not hub.md, which needs the hub
 
 /** A folder in which the examples find what they name: the model, texts of TypeScript in `src` and `test`, and the package. */
 function place(): string {

@@ -231,6 +231,21 @@ test('a local folder wins; paths are never ids', () => withHub(async ({ hub, cac
   assert.is(hub.questions.length, 0)
 }))
 
+test('a folder opens whatever the variables of the hub hold; options are checked all the same', async () => {
+  const kept = { ...process.env }
+  Object.assign(process.env, { HF_ENDPOINT: 'nowhere', HF_TOKEN: 'a b' })
+  try {
+    assert.equal(await resolveModel('./folder'), { folder: './folder' })
+    assert.is((await rejection(resolveModel('./folder', { token: 'a b' }))).code, 'ERR_INVALID_ARGUMENT')
+    assert.is((await rejection(resolveModel('a/b'))).code, 'ERR_INVALID_ARGUMENT')
+  } finally {
+    for (const name of ['HF_ENDPOINT', 'HF_TOKEN']) {
+      if (kept[name] === undefined) delete process.env[name]
+      else process.env[name] = kept[name]
+    }
+  }
+})
+
 test('misuse', async () => {
   const code = async (promise: Promise<unknown>): Promise<string> => (await rejection(promise)).code
   assert.is(await code(resolveModel(7 as never)), 'ERR_INVALID_ARGUMENT')

@@ -157,6 +157,8 @@ test('a cache refuses what it has no room for, and what comes after fits', async
   using model = await LanguageModel.open(MODEL)
   using cache = model.cache(2, 4), pass = model.pass(8)
   await failsWith('ERR_TOKEN_RANGE', /at most 4 tokens .* received 5/, () => pass.begin(someIds(6), Uint32Array.of(0, 1, 6), { cache }))
+  await failsWith('ERR_INVALID_ARGUMENT', /at most 8 ids.* received "9 and 9"/, () => pass.begin(someIds(9), Uint32Array.of(0, 9), { cache }))
+  await failsWith('ERR_INVALID_ARGUMENT', /end with their count.* received "3 and 2"/, () => pass.begin(someIds(3), Uint32Array.of(0, 2), { cache }))
   assert.equal([...cache.counts], [0, 0], 'nothing was taken')
   pass.begin(someIds(5), Uint32Array.of(0, 1, 5), { cache })
   assert.equal([...cache.counts], [1, 4])
@@ -185,11 +187,11 @@ test('memory that runs out while a model is opened, or a pass made, is given bac
   using device = openDevice('cpu', { memoryLimit: 60_000 })
   await failsWith('ERR_OUT_OF_MEMORY', /memory/, () => LanguageModel.open(MODEL, { device }))
   assert.is(device.memory().used, 0)
-  using room = openDevice('cpu', { memoryLimit: 400_000 })
+  using room = openDevice('cpu', { memoryLimit: 4_000_000 })          // with scratch of the products for every thread
   using model = await LanguageModel.open(MODEL, { device: room })
   const { used } = room.memory(), plain = (await model.logits(PROMPT)).data
-  await failsWith('ERR_OUT_OF_MEMORY', /memory/, () => model.pass(2000))
-  await failsWith('ERR_OUT_OF_MEMORY', /memory/, () => model.cache(4, 1000))
+  await failsWith('ERR_OUT_OF_MEMORY', /memory/, () => model.pass(8000))
+  await failsWith('ERR_OUT_OF_MEMORY', /memory/, () => model.cache(4, 4000))
   await failsWith('ERR_OUT_OF_MEMORY', /memory/, async () => {
     for await (const { index } of model.generate(PROMPT, { maxTokens: 20 })) if (index === 1) model.cache(99, 99)
   })

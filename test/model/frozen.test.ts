@@ -154,7 +154,11 @@ test('what cannot be asked is refused in words', () => on(MODEL, 'cpu', async ({
   await failsWith('ERR_SHAPE_MISMATCH', /x of map/, () => frozen.map({ from: at('mlpWrite', 0), to: at('finalInput'), x: odd, out: odd }))
   await failsWith('ERR_SHAPE_MISMATCH', /out of map/, () => frozen.map({ from: at('mlpWrite', 0), to: at('logits'), x, out }))
   await failsWith('ERR_INVALID_ARGUMENT', /kept/, () => frozen.at('residualAfter', 0))
+  using low = model.device.tensor('bf16', frozen.tokens, model.config.width)
+  await failsWith('ERR_SHAPE_MISMATCH', /f32 for x of map .*bf16/, () => frozen.map({ from: at('residualBefore', 0), to: at('mlpInput', 0), x: low, out }))
+  await failsWith('ERR_SHAPE_MISMATCH', /f32 for x of map .*undefined/, () => frozen.map({ from: at('mlpWrite', 0), to: at('finalInput'), out } as never))
   frozen.dispose()
+  await failsWith('ERR_DISPOSED', /frozen/, () => frozen.at('mlpWrite', 0))
   await failsWith('ERR_DISPOSED', /frozen/, () => frozen.map({ from: at('mlpWrite', 0), to: at('finalInput'), x, out }))
 }))
 

@@ -6,6 +6,8 @@ import { heldOutIds } from '../../lib/evaluate/held-out.ts'
 import type { LossOptions, TokenLosses } from '../../lib/model/loss.ts'
 import { LanguageModel } from '../../lib/model/model.ts'
 import type { Sequences } from '../../lib/model/sequences.ts'
+import { fill } from '../../lib/tensor/ops.ts'
+import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { windows } from '../../lib/text/windows.ts'
 import { failsWith, MODEL, PROMPT, sameBits, SIZE, someIds } from './tiny.ts'
 
@@ -67,6 +69,14 @@ test('the shipped model: mean loss of held-out text to 1e-5 of the reference', a
   assert.ok(Math.abs(mean - heldOut.mean_nll) < 1e-5, `${mean}`)
   async function* stream(): AsyncGenerator<Uint32Array> { yield ids }
   assert.ok(Math.abs((await model.loss(windows(stream(), heldOut.chunk))).mean - mean) < 1e-9)
+})
+
+test('logits that are no numbers are told, not left out of the mean', async ({ model }) => {
+  const work = (x: Tensor, { places }: { readonly places: Uint32Array }): void => {
+    for (const [n, place] of places.entries()) if (place === 6) fill({ out: x.view(n, n + 1), value: Infinity })
+  }
+  await failsWith('ERR_NOT_FINITE', /row 6 of/, () => model.loss(someIds(12), { splices: [{ site: 'finalInput', work }] }))
+  assert.is((await model.loss(someIds(7), { splices: [{ site: 'finalInput', work }] })).predicted, 6, 'those of the last token predict nothing')
 })
 
 test('wrong questions', async ({ model }) => {

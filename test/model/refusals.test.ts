@@ -114,6 +114,12 @@ test('a model that does not fit into the memory leaves nothing behind', async ()
   assert.is(device.memory().used, 0)
 })
 
+test('a signal stops the loading of weights, and nothing is left behind', async () => {
+  using device = openDevice('cpu')
+  await failsWith('ERR_ABORTED', /loading of the weights/, () => LanguageModel.open(MODEL, { device, signal: AbortSignal.abort() }))
+  assert.is(device.memory().used, 0)
+})
+
 test('a disposed model says so; a device that it was given stays open', async () => {
   using device = openDevice('cpu')
   const model = await LanguageModel.open(MODEL, { device })

@@ -97,6 +97,10 @@ test('the same splice in generation, losses and taps', async ({ model }) => {
     const bias = await row.read()
     assert.ok(sameBits(middle!, before!.map((x, i) => Math.fround(x + write![i]!) + bias[i % D]!)), 'taps see what splices made')
   }
+  for await (const batch of model.taps([PROMPT, PROMPT], { sites: 'mlpWrite', layers: 1, splices: [{ site: 'mlpWrite', replace: row }] })) {
+    const data = await batch.tensor('mlpWrite').read(), one = await row.read()
+    assert.ok(sameBits(data, data.map((_, i) => one[i % D]!)), 'one row for all, tapped where it was put')
+  }
 })
 
 test('transcoders in the place of MLPs', async ({ model }) => {

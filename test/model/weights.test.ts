@@ -77,6 +77,13 @@ test('bf16 and f16 of a file keep their bits, i8 errs by at most half a step', a
   }
 })
 
+test('a small bf16 file becomes f32, but where products are to be rounded', async () => {
+  for (const [arithmetic, dtype] of [['exact', 'f32'], ['rounded', 'bf16']] as const) {
+    using model = await LanguageModel.open('examples/codelm', { arithmetic })
+    assert.is(model.weights.blocks[0]!.qkv.weight.dtype, dtype)
+  }
+})
+
 test('what does not fit into f16 is refused, not made infinite', async () => {
   await inFolder(async folder => {
     await cp(`${FAMILIES}/llama-linear`, folder, { recursive: true })

@@ -111,6 +111,17 @@ for (const { device: name } of devices().devices.filter(isAsked)) {
     assert.equal([...await good.read()], [1, 2])
   }))
 
+  each('a file that is closed meanwhile stays open until its loads are done', device => inFolder(async folder => {
+    const [rows, columns] = [1200, 1000], file = join(folder, 'x.safetensors')
+    const values = Float32Array.from({ length: rows * columns }, (_, i) => i % 1000)
+    await writeSafetensors(file, { x: { dtype: 'F32', shape: [rows, columns], data: values } })
+    using out = device.tensor('f32', rows, columns)
+    const weights = await openSafetensors(file), loads = [0, 1, 2, 3].map(() => weights.load('x', out))
+    await weights.close()
+    await Promise.all(loads)
+    assert.ok((await out.read()).every((x, i) => x === i % 1000))
+  }))
+
   each('a file that was cut after it was opened; shapes that do not fit; a closed file; a disposed tensor', device => inFolder(async folder => {
     const file = join(folder, 'x.safetensors')
     await writeSafetensors(file, { x: stored('f32', [64, 64], random(6, 64, 64).data), i: { dtype: 'I32', shape: [2], data: new Int32Array(2) } as unknown as TensorToWrite })
