@@ -29,7 +29,7 @@ const UNDER_TSAN = { TSAN_OPTIONS: 'exitcode=66:second_deadlock_stack=1' }
 
 const ops = (...options) => ['test/run.mjs', 'ops/', ...options]
 const PASSES = [
-  { name: 'ASan and UBSan over ops and boundary', needs: ['asan'], node: ops('boundary/'), env: UNDER_ASAN },
+  { name: 'ASan and UBSan over ops, boundary and loading', needs: ['asan'], node: ops('boundary/', 'safetensors/load'), env: UNDER_ASAN },
   { name: 'LSan over ops', needs: ['asan'], node: ops(), env: { ...UNDER_ASAN, ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0' } },
   { name: 'ASan and UBSan over ops on cuda-host', needs: ['asan', 'cuda-host-asan'], node: ops(),
     env: { ...UNDER_ASAN, TEST_DEVICES: EMULATED, TRANSWELD_CUDA_HOST_LIBRARY: join(root, product('cuda-host-asan')) } },

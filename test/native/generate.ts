@@ -10,17 +10,17 @@
 //   compared: the first so many elements are specified; the rest is room that the op does not fill.
 //   near: f64 pairs {truth, allowed}; allowed below 0: not finite is right as well; infinite: anything is.
 import { createHash } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { exec } from 'uvu'
 import { SIGNATURES } from '../../lib/native/abi.ts'
 import type { OpStem } from '../../lib/native/abi.ts'
-import { native } from '../../lib/native/load.ts'
+import { native, root } from '../../lib/native/load.ts'
 import { Recorder, scalar, values, viewOf } from './record.ts'
 import type { Call, ViewOf } from './record.ts'
 import { near } from './near.ts'
 
-const CONTRACT = 2
+const CONTRACT = Number(/#define TW_ABI (\d+)u/.exec(readFileSync(join(root(), 'src/op_table.h'), 'utf8'))![1])
 const POISON = -1, OWN = -2, EXACT = -1
 /** As test/ops/backend.ts poisons, as bytes of one element. */
 const POISONS = { f32: '0000c07f', bf16: 'c07f', f16: '007e', i8: '9b', u32: 'd12f0100', u64: 'd12f010000000000' } as const

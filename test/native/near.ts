@@ -1,8 +1,9 @@
-// Which results need not have the bits of a CPU with fused multiply-add, and how far off they may be: a matrix product's order may
-// be that of tensor cores. Everything else is the same computation on every device.
+// Which results need not have the bits of a CPU with fused multiply-add, and how far off they may be: the order of a matrix
+// product and of attention may be that of tensor cores. Everything else is the same computation on every device.
 import type { Activation, Matrix, Matmul } from '../ops/reference.ts'
 import { exact, matmul, matrix } from '../ops/reference.ts'
-import { expected } from '../ops/tolerance.ts'
+import { expected, type Expected } from '../ops/tolerance.ts'
+import { attention } from './attention.ts'
 import { scalar, values, viewOf } from './record.ts'
 import type { Call } from './record.ts'
 
@@ -12,7 +13,19 @@ const NEIGHBOURS = 5      // elements of a narrow product that share their error
 const MOST = 2 ** 127     // beyond this a part of the sum may overflow, in one order or another
 
 /** Pairs {truth, allowed} of each element, by the name of the view. */
-export const near = (call: Call): Map<string, Float64Array> => call.stem === 'matmul' ? new Map([['c', product(call)]]) : new Map()
+export function near(call: Call): Map<string, Float64Array> {
+  if (call.stem === 'matmul') return new Map([['c', product(call)]])
+  const own = attention(call)
+  return own === undefined ? new Map() : new Map([['out', pairs(own, i => !Number.isFinite(own.plain[i]!))]])
+}
+
+// Where an order of the sum overflows on its way to a finite truth, not finite is right as well.
+function pairs({ truth, allowed }: Expected, overflows: (i: number) => boolean): Float64Array {
+  return matrix(truth.length, 2, (i, which) => {
+    if (which === 0) return truth[i]!
+    return Number.isFinite(truth[i]!) && overflows(i) ? -Math.max(allowed[i]!, 2 ** -20 * Math.abs(truth[i]!)) : allowed[i]!
+  }).data
+}
 
 function operand(call: Call, name: string): Matrix | undefined {
   const view = viewOf(call, name)
@@ -25,13 +38,9 @@ function product(call: Call): Float64Array {
   const rounded = scalar(call, 'arithmetic') !== 0
   const linear: Matmul = { contract: CONTRACTS[scalar(call, 'contract')]!, activation: 'linear', a, b, scales, bias, rounded }
   const args = { ...linear, activation, cap: scalar(call, 'cap'), ...(scalar(call, 'accumulate') !== 0 && { old: c }) }
-  const { truth, plain, allowed } = expected(r => matmul(args, r).data, rounded ? undefined : Math.max(c.columns, NEIGHBOURS))
+  const all = expected(r => matmul(args, r).data, rounded ? undefined : Math.max(c.columns, NEIGHBOURS))
   const size = matmul({ ...linear, a: absolute(a), b: absolute(b) }, exact).data
-  return matrix(truth.length, 2, (i, which) => {
-    if (which === 0) return truth[i]!
-    const overflows = Number.isFinite(truth[i]!) && (!Number.isFinite(plain[i]!) || size[i]! >= MOST)
-    return overflows ? -Math.max(allowed[i]!, 2 ** -20 * Math.abs(truth[i]!)) : allowed[i]!
-  }).data
+  return pairs(all, i => !Number.isFinite(all.plain[i]!) || size[i]! >= MOST)
 }
 
 const absolute = (m: Matrix): Matrix => matrix(m.rows, m.columns, m.data.map(Math.abs))
