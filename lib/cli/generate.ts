@@ -57,14 +57,15 @@ async function speaks(model: LanguageModel, ids: readonly number[] | undefined):
 type Tokens = AsyncGenerator<GeneratedToken, GenerationEnd, undefined>
 
 async function text(tokens: Tokens, isText: boolean): Promise<void> {
-  let last = ''
+  let last = '', step: IteratorResult<GeneratedToken, GenerationEnd> | undefined
   try {
-    for await (const { text, id, index } of tokens) {
-      const more = isText ? text : index === 0 ? String(id) : `,${id}`
+    while (!(step = await tokens.next()).done) {
+      const { text, id, index } = step.value, more = isText ? text : index === 0 ? String(id) : `,${id}`
       process.stdout.write(more)
       last = more || last
     }
   } finally { if (last !== '' && !last.endsWith('\n')) process.stdout.write('\n') }
+  if (step.value === 'context') process.stderr.write('the context is full: --slide goes on with its last tokens\n')
 }
 
 async function lines(tokens: Tokens): Promise<void> {

@@ -68,7 +68,10 @@ export class Repo {
       await mkdir(dirname(pointer), { recursive: true })
       const isLinked = link !== false && await tryLink(link, relative(dirname(pointer), blob).split(sep).join('/'), temporary)
       if (isLinked) await rename(temporary, pointer)
-      else if (isFresh) await rename(blob, pointer)
+      else if (isFresh) await rename(blob, pointer).catch(async (error: unknown) => {
+        const other = errno(error) === 'ENOENT' ? await stat(pointer).catch(() => undefined) : undefined
+        if (other?.size !== file.size) throw error              // else a file of the same bytes came here a moment earlier
+      })
       else {
         await copyFile(blob, temporary)
         await rename(temporary, pointer)

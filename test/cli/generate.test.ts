@@ -78,6 +78,9 @@ test('what was typed wrongly', async () => {
   complained(await transweld([...words, '--ids', '1', '--chat']), 'ERR_INVALID_ARGUMENT', /--prompt with --chat/)
   complained(await transweld([...words, '--prompt', 'x', '--top-p', '2']), 'ERR_INVALID_ARGUMENT', /topP/)
   complained(await transweld([...words, '--ids', '4096']), 'ERR_TOKEN_RANGE', /received 4096/)
+  const full = await transweld([...words, '--ids', Array(255).fill(5).join(','), '--max-tokens', '9'])
+  assert.is(full.code, 0)
+  assert.match(full.err, /context is full.*--slide/)
   complained(await transweld([...words, '--ids', Array(257).fill(5).join(',')]), 'ERR_TOKEN_RANGE', /context: 'slide'/)
   await inFolder(async folder => {
     await copyModel(folder)
