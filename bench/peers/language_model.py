@@ -19,13 +19,13 @@ def ids_of(model, count):
 
 
 def prefill(spec):
-    """All logits of one sequence, as transformers gives them; or of the last position alone."""
+    """The logits of all positions of one sequence, as transformers gives them."""
     model = opened(spec['folder'], spec['dtype'])
-    ids, last = ids_of(model, spec['tokens']), spec.get('last', False)
+    ids = ids_of(model, spec['tokens'])
 
     def call():
         with torch.inference_mode():
-            model(ids, use_cache=False, logits_to_keep=1 if last else 0)
+            model(ids, use_cache=False)
     return f"transformers {spec['dtype']}", call
 
 

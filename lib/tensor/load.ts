@@ -3,7 +3,7 @@ import { TransweldError } from '../native/error.ts'
 import { fault } from '../native/fault.ts'
 import { native } from '../native/load.ts'
 import { DTYPE_CODE, type FloatDtype } from './dtype.ts'
-import { describe, type Tensor } from './tensor.ts'
+import { describe, putView, type Tensor } from './tensor.ts'
 
 /** What {@link loadRows} fills, and from where. */
 export interface LoadRows {
@@ -27,7 +27,7 @@ export async function loadRows({ out, scales, file, position, dtype, turned = fa
   let count = 0
   const put = (tensor: Tensor): void => {
     if (tensor.isDisposed) throw new TransweldError('ERR_DISPOSED', `expected a tensor for ${name} but received one that was disposed: ${describe(tensor)}`)
-    for (const value of [tensor.storage.block, tensor.offset, tensor.rows, tensor.columns, tensor.stride, tensor.code]) numbers[count++] = value
+    count = putView(numbers, count, tensor)
     tensor.storage.version++
   }
   put(out)

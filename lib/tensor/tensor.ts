@@ -102,7 +102,7 @@ export class Tensor<D extends Dtype = Dtype> {
         `expected ${this.rows * this.columns} elements for ${this} but received ${data.length}${detached}`)
     }
     try {
-      native().write(this.device.id, numbers, this.#put(), data)
+      native().write(this.device.id, numbers, putView(numbers, 0, this), data)
     } catch (error) { throw fault(error) }
     this.storage.version++
   }
@@ -114,7 +114,7 @@ export class Tensor<D extends Dtype = Dtype> {
   async read(): Promise<ArrayOf[D]> {
     this.#alive('read')
     try {
-      return new DTYPE_ARRAY[this.dtype](await native().read(this.device.id, numbers, this.#put())) as ArrayOf[D]
+      return new DTYPE_ARRAY[this.dtype](await native().read(this.device.id, numbers, putView(numbers, 0, this))) as ArrayOf[D]
     } catch (error) { throw fault(error) }
   }
 
@@ -142,16 +142,17 @@ export class Tensor<D extends Dtype = Dtype> {
   #alive(verb: string): void {
     if (this.isDisposed) throw new TransweldError('ERR_DISPOSED', `expected a tensor for ${verb} but received one that was disposed: ${this}`)
   }
+}
 
-  #put(): number {
-    numbers[0] = this.storage.block
-    numbers[1] = this.offset
-    numbers[2] = this.rows
-    numbers[3] = this.columns
-    numbers[4] = this.stride
-    numbers[5] = this.code
-    return 6
-  }
+/** @internal Writes a view as it crosses, six numbers from `at` on; returns where the next may stand. */
+export function putView(into: Float64Array, at: number, { storage, offset, rows, columns, stride, code }: Tensor): number {
+  into[at] = storage.block
+  into[at + 1] = offset
+  into[at + 2] = rows
+  into[at + 3] = columns
+  into[at + 4] = stride
+  into[at + 5] = code
+  return at + 6
 }
 
 /** A tensor's shape in words; anything else as `show` has it. */
